@@ -1,0 +1,124 @@
+"""One model, one file: safetensors whose header says, in JSON, how the weights are put together.
+
+Nothing in the file is code and nothing of it is run: parts are looked up by name in the public
+lists, networks are built without weights and then given the file's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from narrows._version import __version__
+from narrows.atomic import atomic_path
+from narrows.baseline import Baseline
+from narrows.contracts import Shapes
+from narrows.fitted import Fitted, Moments
+from narrows.header import FORMAT, damaged, describe
+from narrows.inputs.scaling import Affine
+from narrows.inputs.schemas import schema_from_json
+from narrows.net import Net
+from narrows.spec import Spec
+
+__all__ = ["describe", "load", "save"]
+
+
+def save(path: str | Path, fitted: Fitted, params: dict[str, Any]) -> None:
+    """Write the model; ``params`` are the estimator's own parameters, as JSON.
+
+    The file appears whole or not at all.
+    """
+    tensors = {f"net.{k}": v for k, v in fitted.net.state_dict().items()}
+    tensors |= {
+        "scale.shift": torch.as_tensor(fitted.affine.shift),
+        "scale.scale": torch.as_tensor(fitted.affine.scale),
+        "pca.mean": torch.as_tensor(fitted.baseline.mean),
+        "pca.components": torch.as_tensor(fitted.baseline.components),
+        "pca.variances": torch.as_tensor(fitted.baseline.variances),
+    }
+    if fitted.codes is not None:
+        tensors |= {"codes.mean": fitted.codes.mean, "codes.factor": fitted.codes.factor}
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    document = {
+        "format": FORMAT,
+        "spec": fitted.spec.to_json(),
+        "schema": fitted.schema.to_json(),
+        "latent_dim": fitted.latent_dim,
+        "bounded": fitted.net.shapes.bounded,
+        "dtype": str(fitted.dtype).removeprefix("torch."),
+        "noise": fitted.baseline.noise,
+        "seed": fitted.seed,
+        "params": params,
+        "training": fitted.training,
+        "history": list(fitted.history),
+        "versions": {"narrows": __version__, "torch": torch.__version__, "numpy": np.__version__},
+    }
+    text = json.dumps(document, allow_nan=True)
+    metadata = {"narrows": text, "checksum": checksum(text, tensors)}
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(tensors, metadata))
+
+
+def load(
+    path: str | Path, modules: tuple[nn.Module, nn.Module] | None = None
+) -> tuple[Fitted, dict[str, Any]]:
+    """Read a model back; ``modules`` are the networks of a model that was fitted with the user's own."""
+    document = describe(path)
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            written = (file.metadata() or {}).get("checksum")
+            text = file.metadata()["narrows"]
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (safetensors.SafetensorError, struct.error, OSError) as error:
+        raise damaged(path, str(error)) from None
+    if checksum(text, tensors) != written:
+        raise damaged(path, "its checksum does not match")
+
+    spec = Spec.from_json(document["spec"], modules)
+    schema = schema_from_json(document["schema"])
+    shapes = Shapes(schema.row, document["latent_dim"], schema.levels, schema.missing, document["bounded"])
+    # On the meta device nothing is allocated or initialised: the file's tensors become the weights.
+    with torch.device("meta"):
+        net = Net(spec, shapes)
+    weights = {k.removeprefix("net."): v for k, v in tensors.items() if k.startswith("net.")}
+    try:
+        net.load_state_dict(weights, assign=True)
+    except RuntimeError as error:
+        reason = (
+            "the networks passed are not of the shape that was fitted" if modules else "weights do not fit"
+        )
+        raise ValueError(
+            f"{path} cannot be loaded ({reason}): {str(error).splitlines()[-1].strip()}"
+        ) from None
+    codes = Moments(tensors["codes.mean"], tensors["codes.factor"]) if "codes.mean" in tensors else None
+    pca = [tensors[f"pca.{k}"].numpy() for k in ("mean", "components", "variances")]
+    fitted = Fitted(
+        spec=spec,
+        schema=schema,
+        affine=Affine(tensors["scale.shift"].numpy(), tensors["scale.scale"].numpy()),
+        net=net.to(getattr(torch, document["dtype"])).eval(),
+        baseline=Baseline(*pca, document["noise"]),
+        codes=codes,
+        seed=document["seed"],
+        history=tuple(document["history"]),
+        training=document["training"],
+    )
+    return fitted, document["params"]
+
+
+def checksum(text: str, tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over the header's document and every tensor's name and bytes, in name order."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensors[name].numpy()).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,147 @@
+"""Convolutions over images, the decoder a mirror of the encoder."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from narrows.contracts import Shapes
+from narrows.numerics import Dropout, activation, check_activation, init_layer
+
+RESAMPLINGS = ("stride", "pool")
+
+
+@dataclass(frozen=True)
+class Conv2d:
+    """One 3×3 block per entry of ``channels``, each halving height and width (rounded up), and
+    the mirror image back to exactly the input's size.
+
+    ``channels``    feature maps of each block, from the input inwards.
+    ``activation``  after every block.
+    ``resample``    "stride" (strided convolutions, transposed on the way back) or "pool"
+                    (max-pooling, and nearest-neighbour upsampling before a convolution).
+    ``kernel``      odd width of the filters.
+    ``dropout``     share of the innermost features dropped in training.
+
+    Any height, width and number of channels; a side that has shrunk to 1 is not halved further.
+
+    >>> Conv2d(channels=(16, 32))
+    Conv2d(channels=(16, 32), activation='relu', resample='stride', kernel=3, dropout=0.0)
+    """
+
+    channels: tuple[int, ...] = (16, 32)
+    activation: str = "relu"
+    resample: str = "stride"
+    kernel: int = 3
+    dropout: float = 0.0
+    side = None
+
+    def __post_init__(self) -> None:
+        channels = (self.channels,) if isinstance(self.channels, int) else tuple(self.channels)
+        object.__setattr__(self, "channels", channels)
+        if not channels or not all(isinstance(c, int) and c >= 1 for c in channels):
+            raise ValueError(
+                f"Conv2d got channels={self.channels!r}, but needs at least one block: pass (16, 32)."
+            )
+        if self.resample not in RESAMPLINGS:
+            raise ValueError(f"Conv2d got resample={self.resample!r}, but expected 'stride' or 'pool'.")
+        if not (isinstance(self.kernel, int) and self.kernel >= 3 and self.kernel % 2):
+            raise ValueError(f"Conv2d got kernel={self.kernel!r}, but needs an odd width: pass 3 or 5.")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"Conv2d got dropout={self.dropout!r}, but needs a share: pass 0 ≤ dropout < 1.")
+        check_activation(self.activation)
+
+    def build(self, shapes: Shapes) -> tuple[nn.Module, nn.Module]:
+        if len(shapes.input) != 3:
+            raise ValueError(
+                f"Conv2d got rows of shape {shapes.input}, but needs images: pass an array of shape (n, height, width)"
+                f" or (n, height, width, channels), or the backbone MLP for flat rows."
+            )
+        if shapes.side is not None:
+            raise ValueError(
+                "Conv2d got a side input, but its decoder takes codes alone: use the backbone MLP."
+            )
+        _, height, width = shapes.input
+        sizes = [(height, width)]
+        for _ in self.channels:
+            sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
+        return _Encoder(self, shapes, sizes), _Decoder(self, shapes, sizes)
+
+
+def _convolution(part: Conv2d, c_in: int, c_out: int, follows: str | None, stride: int = 1) -> nn.Module:
+    layer = nn.Conv2d(c_in, c_out, part.kernel, stride=stride, padding=part.kernel // 2)
+    return init_layer(layer, follows)
+
+
+class _Encoder(nn.Module):
+    is_identity = False
+
+    def __init__(self, part: Conv2d, shapes: Shapes, sizes: list[tuple[int, int]]):
+        super().__init__()
+        layers: list[nn.Module] = []
+        c = shapes.input[0]
+        for width in part.channels:
+            strided = part.resample == "stride"
+            layers += [
+                _convolution(part, c, width, part.activation, 2 if strided else 1),
+                activation(part.activation),
+            ]
+            layers += [] if strided else [nn.MaxPool2d(2, ceil_mode=True)]
+            c = width
+        layers += [Dropout(part.dropout)] if part.dropout else []
+        self.layers = nn.Sequential(*layers)
+        self.hidden = (c, *sizes[-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+class _Decoder(nn.Module):
+    def __init__(self, part: Conv2d, shapes: Shapes, sizes: list[tuple[int, int]]):
+        super().__init__()
+        self.inner = (part.channels[-1], *sizes[-1])
+        self.spread = init_layer(nn.Linear(math.prod(shapes.code), math.prod(self.inner)), part.activation)
+        self.phi = activation(part.activation)
+        self.dropout = Dropout(part.dropout) if part.dropout else nn.Identity()
+        grow = _Transposed if part.resample == "stride" else _Upsampled
+        widths = (*reversed(part.channels), shapes.out[0])
+        last = len(part.channels) - 1
+        blocks: list[nn.Module] = []
+        for i, size in enumerate(reversed(sizes[:-1])):
+            blocks.append(grow(part, widths[i], widths[i + 1], size, None if i == last else part.activation))
+            blocks += [] if i == last else [activation(part.activation)]
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, z: Tensor, side: Tensor | None = None) -> Tensor:
+        h = self.dropout(self.phi(self.spread(z.flatten(1))))
+        return self.blocks(h.unflatten(1, self.inner))
+
+
+class _Transposed(nn.Module):
+    """A transposed convolution to exactly the wanted size (2s−1 or 2s per side, whatever the input was)."""
+
+    def __init__(self, part: Conv2d, c_in: int, c_out: int, size: tuple[int, int], follows: str | None):
+        super().__init__()
+        self.size = size
+        pad = part.kernel // 2
+        self.layer = nn.ConvTranspose2d(c_in, c_out, part.kernel, stride=2, padding=pad)
+        init_layer(self.layer, follows)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return self.layer(h, output_size=self.size)
+
+
+class _Upsampled(nn.Module):
+    """Nearest-neighbour upsampling to the wanted size, then a convolution: no checkerboards
+    (Odena et al. 2016)."""
+
+    def __init__(self, part: Conv2d, c_in: int, c_out: int, size: tuple[int, int], follows: str | None):
+        super().__init__()
+        self.size = size
+        self.layer = _convolution(part, c_in, c_out, follows)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return self.layer(interpolate(h, size=self.size, mode="nearest"))

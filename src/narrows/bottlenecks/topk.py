@@ -1,0 +1,88 @@
+"""Exactly k active units: the k-sparse autoencoder (Makhzani & Frey 2014).
+
+Left alone, most units of a wide code die: a unit that is never among the k gets no gradient and
+never will be.  Each unit therefore carries a boost that counts in the choice of the k, not in the
+code, and grows while the unit is used too rarely (Wang et al. 2024, "Auxiliary-loss-free load
+balancing", there for experts).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from narrows.bottlenecks._projection import Projection
+from narrows.contracts import Code, Shapes, Source
+
+
+@dataclass(frozen=True)
+class TopK:
+    """a = W h + b; the k entries with the largest aⱼ + boostⱼ are kept, the rest are 0.
+
+    Exactly ``k`` units survive, ties included (the choice among equals is the sort's).
+    ``k ≥ latent_dim`` keeps them all.
+
+    >>> TopK(k=10)
+    TopK(k=10)
+    """
+
+    k: int = 10
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.k, int) and self.k >= 1):
+            raise ValueError(f"TopK got k={self.k!r}, but needs a whole number of active units: pass k ≥ 1.")
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        return _TopK(shapes, min(self.k, shapes.latent_dim))
+
+
+RARE = 0.5  # of a unit's fair share k/latent_dim of the rows: below it a unit is boosted
+MEMORY = 0.99  # of a unit's share of rows, per step
+START_ROWS = 2048  # that the start is fitted to
+PUSH = 0.05  # per step, in standard deviations of a
+
+
+class _TopK(nn.Module):
+    def __init__(self, shapes: Shapes, k: int):
+        super().__init__()
+        self.k = k
+        self.project = Projection(shapes)
+        fair = k / shapes.latent_dim
+        self.rare = RARE * fair
+        self.register_buffer("boost", torch.zeros(shapes.latent_dim))
+        self.register_buffer("share", torch.full((shapes.latent_dim,), fair))  # of recent rows, per unit
+        self.register_buffer("spread", torch.ones(()))  # recent standard deviation of a
+
+    @torch.no_grad()
+    def prepare(self, net: nn.Module, source: Source, gen: torch.Generator) -> None:
+        """Start with every unit at mean 0 and spread 1 over the data (Salimans & Kingma 2016,
+        section 3): else the few that agree with the mean row win everywhere from the first step."""
+        if self.project.linear is None:
+            return
+        h = net.encoder(net.embed(source.head(START_ROWS))).flatten(1)
+        weight, bias = self.project.linear.weight, self.project.linear.bias
+        a = h @ weight.T
+        spread = a.std(0, correction=0)
+        weight.div_(torch.where(spread > 1e-6, spread, 1.0)[:, None])
+        bias.copy_(-(h @ weight.T).mean(0))
+
+    def forward(self, h: Tensor, gen: torch.Generator | None = None) -> Code:
+        a = self.project(h)
+        z = self.restrict(a)
+        if self.training:
+            with torch.no_grad():
+                self.share.lerp_((z != 0).to(z).mean(0), 1 - MEMORY)
+                self.spread.lerp_(a.std(correction=0), 1 - MEMORY)
+        return Code(z=z, mean=z, rate=None, loss={})
+
+    def on_step(self, net: nn.Module, step: int, total: int) -> None:
+        """Boost units that are hardly ever used; ever less, so that the choice settles."""
+        push = PUSH * (1 - step / total) * self.spread
+        self.boost.add_(push * (self.share < self.rare))
+
+    def restrict(self, a: Tensor) -> Tensor:
+        """a with all but k units set to 0."""
+        where = (a + self.boost).topk(self.k, dim=1).indices
+        return torch.zeros_like(a).scatter(1, where, a.gather(1, where))

@@ -1,0 +1,104 @@
+"""The verb ``info``: what a model or a data file holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from narrows.cli.options import MODEL_ENDING, Json, check_model, read_data
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow
+
+
+def info(
+    model_or_data: Annotated[
+        str, Parameter(help="A model (.safetensors), a data file, or the name of built-in data.")
+    ],
+    /,
+    *,
+    json: Json = False,
+) -> None:
+    """Say what a model or a data file holds, without training anything.
+
+    For a model: how it is composed, what rows it takes, how it was trained and
+    with which versions; nothing in it is run. For data: rows, columns, types,
+    ranges and how many values are missing.
+
+    For example:
+
+        narrows info m.safetensors
+        narrows info table.csv --json
+    """
+    from narrows.cli import tables
+
+    if Path(model_or_data).suffix.lower() == MODEL_ENDING:
+        check_model(model_or_data)
+        from narrows import header
+
+        facts = header.describe(model_or_data)
+        if json:
+            tables.print_json(facts)
+        else:
+            tables.print_facts(facts, model_or_data)
+        return
+
+    import numpy as np
+
+    rows = read_data(model_or_data)
+    facts = _array_facts(rows) if isinstance(rows, np.ndarray) else _table_facts(rows)
+    if json:
+        tables.print_json(facts)
+    elif "columns" in facts:
+        missing = sum(column["missing"] for column in facts["columns"])
+        title = f"{model_or_data}: {facts['rows']} rows, {len(facts['columns'])} columns, {missing} values missing"
+        tables.print_columns(facts["columns"], title)
+    else:
+        tables.print_facts(facts, model_or_data)
+
+
+def _array_facts(rows: np.ndarray) -> dict[str, Any]:
+    import numpy as np
+
+    facts: dict[str, Any] = {"rows": len(rows), "shape": list(rows.shape), "type": str(rows.dtype)}
+    if rows.dtype.kind not in "biuf":
+        return facts
+    finite = np.isfinite(rows)
+    facts["missing"] = int(np.isnan(rows).sum()) if rows.dtype.kind == "f" else 0
+    facts["infinite"] = int((~finite).sum()) - facts["missing"]
+    if finite.any():
+        numbers = rows[finite]
+        facts["min"], facts["max"] = numbers.min().item(), numbers.max().item()
+        facts["mean"] = float(numbers.mean(dtype=np.float64))
+    return facts
+
+
+def _table_facts(table: pyarrow.Table) -> dict[str, Any]:
+    return {
+        "rows": table.num_rows,
+        "columns": [_column_facts(name, table[name]) for name in table.column_names],
+    }
+
+
+def _column_facts(name: str, column: pyarrow.ChunkedArray) -> dict[str, Any]:
+    """Range and mean of numbers, the number of different values of anything else."""
+    import pyarrow
+    import pyarrow.compute as pc
+
+    kind = column.type
+    facts: dict[str, Any] = {"column": name, "type": str(kind), "missing": column.null_count}
+    facts |= {"min": None, "mean": None, "max": None, "distinct": None}
+    if pyarrow.types.is_floating(kind):
+        nan = pc.is_nan(column).fill_null(False)
+        facts["missing"] += pc.sum(nan).as_py() or 0
+        column = column.filter(pc.invert(nan))
+    if pyarrow.types.is_floating(kind) or pyarrow.types.is_integer(kind) or pyarrow.types.is_boolean(kind):
+        numbers = column.cast(pyarrow.int8()) if pyarrow.types.is_boolean(kind) else column
+        facts |= pc.min_max(numbers).as_py()
+        facts["mean"] = pc.mean(numbers).as_py()
+    else:
+        facts["distinct"] = pc.count_distinct(column.drop_null()).as_py()
+    return facts

@@ -1,0 +1,151 @@
+"""What several verbs share: their common options, where data come from and where results go."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter, Token
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow
+
+    from narrows.estimators import Autoencoder
+
+BUILT_IN = ("digits", "mnist", "fashion_mnist")
+MODEL_ENDING = ".safetensors"
+
+
+def whole(type_: Any, tokens: Sequence[Token]) -> int | str:
+    """An integer as written, or 'auto' where the option takes it: cyclopts would round 2.5 to 2."""
+    text = tokens[0].value
+    if text == "auto" and type_ is not int:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"expected a whole number, not '{text}'.") from None
+
+
+Json = Annotated[
+    bool, Parameter(name="--json", show_default=False, help="Print one JSON document instead of a table.")
+]
+Quiet = Annotated[bool, Parameter(show_default=False, help="Print neither progress nor what was written.")]
+Seed = Annotated[
+    int,
+    Parameter(
+        metavar="N", converter=whole, help="The seed of every random choice: the same seed, the same result."
+    ),
+]
+
+
+def read_data(name: str) -> np.ndarray | pyarrow.Table:
+    """The rows that a DATA argument means: those of a file, or of a built-in data set."""
+    base, _, part = name.partition(":")
+    if base in BUILT_IN and part in ("", "train", "test"):
+        from narrows import datasets
+
+        data = getattr(datasets, base)()
+        return {"": lambda: data.X, "train": lambda: data.x_train, "test": lambda: data.x_test}[part]()
+
+    from narrows.sources import files
+
+    if not Path(name).exists() and not Path(name).suffix:
+        raise FileNotFoundError(
+            f"there is no file '{name}' and no built-in data of that name; give a path, or one of "
+            f"{', '.join(BUILT_IN)} (with :train or :test for one part)."
+        )
+    return files.read(name)
+
+
+def load_model(name: str) -> Autoencoder:
+    """The model that a MODEL argument means."""
+    check_model(name)
+    import narrows
+
+    return narrows.load(name)
+
+
+def check_model(name: str) -> None:
+    """Raise when there is no model file of this name: asked before the slow imports."""
+    if Path(name).suffix.lower() != MODEL_ENDING:
+        raise ValueError(
+            f"'{name}' is not a model, expected a {MODEL_ENDING} file; write one with 'narrows fit'."
+        )
+    if not Path(name).is_file():
+        raise FileNotFoundError(
+            f"there is no model '{name}'; write one with 'narrows fit DATA --out {name}'."
+        )
+
+
+def output_path(out: Path | None, default: str, inputs: Sequence[str]) -> Path:
+    """Where to write: ``--out`` or a default name in the current folder, checked before any long work."""
+    from narrows.atomic import check_target
+
+    path = Path(default) if out is None else out
+    check_target(path)
+    for name in inputs:
+        if os.path.realpath(path) == os.path.realpath(name):
+            raise ValueError(f"'{path}' is also what is read; give another name with --out.")
+    return path
+
+
+def stem(name: str) -> str:
+    """The bare name of an argument, for the names of files made from it: 'a/b.csv' → 'b'."""
+    return Path(name).stem.replace(":", "-")
+
+
+def data_ending(name: str) -> str:
+    """The ending of a DATA argument's own format; arrays, built-in ones too, are npy."""
+    ending = Path(name).suffix.lower()
+    return ending if ending in (".csv", ".parquet", ".npz") else ".npy"
+
+
+def build_model(recipe: str, settings: Sequence[str], given: Mapping[str, Any]) -> Autoencoder:
+    """The unfitted model of a recipe: ``given`` keywords first, then each ``--set KEY=VALUE``.
+
+    A key that the recipe itself takes goes to it; any other reaches into the estimator, dots becoming
+    the double underscores of ``set_params``.
+    """
+    function = _recipe(recipe)
+    own = inspect.signature(function).parameters
+    arguments, reaching = dict(given), {}
+    for setting in settings:
+        key, value = parse_setting(setting)
+        (arguments if key in own else reaching)[key.replace(".", "__")] = value
+    model = function(**arguments)
+    return model.set_params(**reaching)
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """``KEY=VALUE``, the value read as JSON where it is JSON, else as the text itself.
+
+    >>> parse_setting("bottleneck.beta=4"), parse_setting("likelihood=bernoulli")
+    (('bottleneck.beta', 4), ('likelihood', 'bernoulli'))
+    >>> parse_setting("backbone.hidden=[64, 32]")
+    ('backbone.hidden', (64, 32))
+    """
+    key, separator, value = text.partition("=")
+    if not separator or not all(word.isidentifier() or word.isdigit() for word in key.split(".")):
+        raise ValueError(f"--set '{text}' is not KEY=VALUE; write for example --set bottleneck.beta=4.")
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        return key, value
+    return key, tuple(parsed) if isinstance(parsed, list) else parsed  # parts are frozen: tuples, not lists
+
+
+def _recipe(name: str) -> Callable[..., Autoencoder]:
+    from narrows import recipes
+
+    if name not in recipes.__all__:
+        close = get_close_matches(name, recipes.__all__, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else "choose one of these."
+        raise ValueError(f"there is no recipe '{name}', expected {', '.join(recipes.__all__)}; {hint}")
+    return getattr(recipes, name)

@@ -1,0 +1,278 @@
+"""The verbs. Each docstring is the verb's help page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from narrows.cli.options import (
+    MODEL_ENDING,
+    Json,
+    Quiet,
+    Seed,
+    build_model,
+    check_model,
+    data_ending,
+    load_model,
+    output_path,
+    read_data,
+    stem,
+    whole,
+)
+
+Model = Annotated[str, Parameter(help="A model that fit wrote (.safetensors).")]
+Data = Annotated[
+    str,
+    Parameter(help="A .csv, .parquet, .npy or .npz file; or digits, mnist or fashion_mnist (:train, :test)."),
+]
+
+
+def demo(
+    *, out: Annotated[Path, Parameter(help="The folder for the report.")] = Path("narrows-demo")
+) -> None:
+    """Train every recipe on real digits and write a report.
+
+    Takes about a minute and needs no data of yours: it uses the 1,797 handwritten
+    digits that scikit-learn ships. Prints one table (recipe, latent size,
+    reconstruction error, the error of PCA at the same size, time) and writes
+    OUT/report.html, one page that needs nothing beside it, with originals,
+    corrupted and reconstructed images, samples, a map of the codes and the
+    learning curves.
+
+    For example:
+
+        narrows demo --out my-demo
+    """
+    from narrows import demo as work
+
+    work.run(str(out))
+
+
+def fit(
+    data: Data,
+    /,
+    *,
+    recipe: Annotated[str, Parameter(help="What kind of autoencoder; they are listed above.")] = "deep",
+    latent_dim: Annotated[
+        int | Literal["auto"] | None,
+        Parameter(
+            metavar="N|auto",
+            converter=whole,
+            show_choices=False,
+            help="How many numbers a code has; 'auto' is what PCA needs for 95% of the variance. "
+            "Without it, the recipe's own.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, Parameter(help="The model to write (.safetensors). Without it, DATA-RECIPE.safetensors.")
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        Parameter(
+            metavar="N",
+            converter=whole,
+            help="At most so many passes over the data; training stops by itself before.",
+        ),
+    ] = None,
+    set_: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--set",
+            metavar="KEY=VALUE",
+            show_default=False,
+            help="Any argument of the recipe or the estimator, with dots to reach into a part: "
+            "noise=0.3, bottleneck.beta=4, learning_rate=1e-3. May be given many times.",
+        ),
+    ] = (),
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train an autoencoder on DATA and write it to one file.
+
+    The file holds weights, scaling and settings, and every other verb works from
+    it. A tenth of the rows is kept aside to know when to stop; the weights that
+    did best there are the ones written. Ctrl-C stops early and keeps the best so
+    far.
+
+    The recipes:
+
+        linear                    principal components, as an autoencoder
+        vanilla, undercomplete    one layer to the code and one back
+        deep                      several layers: the first to try
+        denoising                 learns to undo noise
+        sparse, kl_sparse, topk   many features, few of them active
+        contractive               codes that small changes do not move
+        variational               codes with a distribution: samples, scores
+        beta_variational          the same, with a weight on the distribution
+        convolutional, convolutional_variational, denoising_convolutional
+                                  the same for images
+
+    For example:
+
+        narrows fit digits --recipe variational --latent-dim 16
+        narrows fit table.csv --recipe denoising --set noise=0.3
+        narrows fit images.npy --set backbone.hidden=[512,128] --epochs 30
+    """
+    from narrows.cli import tables
+
+    path = output_path(out, f"{stem(data)}-{recipe}{MODEL_ENDING}", [data])
+    if path.suffix.lower() != MODEL_ENDING:
+        raise ValueError(
+            f"--out '{path}' is not a {MODEL_ENDING} name; name the model for example m{MODEL_ENDING}."
+        )
+    rows = read_data(data)
+    given: dict[str, Any] = {"random_state": seed, "verbose": 0 if quiet else 1}
+    if latent_dim is not None:
+        given["latent_dim"] = latent_dim
+    if epochs is not None:
+        given["max_epochs"] = epochs
+    model = build_model(recipe, set_, given)
+    model.fit(rows)
+    model.save(path)
+
+    last = model.history_[-1] if model.history_ else {}
+    facts = {
+        "model": str(path),
+        "recipe": recipe,
+        "rows": len(rows),
+        "features": model.n_features_in_,
+        "latent_dim": model.latent_dim_,
+        "epochs": len(model.history_),
+        **{key: last[key] for key in ("loss", "val_loss") if key in last},
+    }
+    if json:
+        tables.print_json(facts)
+    elif not quiet:
+        tables.print_facts(facts, "Fitted")
+
+
+def transform(
+    model: Model,
+    data: Data,
+    /,
+    *,
+    out: Annotated[
+        Path | None, Parameter(help="Where to write the codes. Without it, DATA-codes in DATA's own format.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write the code of each row of DATA: its few numbers in place of many.
+
+    The ending of OUT says the format: .csv, .parquet, .npy or .npz. Tables get
+    one named column per code. The same row always has the same code, the mean
+    one for a variational model.
+
+    For example:
+
+        narrows transform m.safetensors digits --out codes.csv
+    """
+    check_model(model)
+    path = _data_output(out, data, "codes", model)
+    rows = read_data(data)
+    fitted = load_model(model)
+    _write(path, fitted.transform(rows), quiet, names=list(fitted.get_feature_names_out()))
+
+
+def reconstruct(
+    model: Model,
+    data: Data,
+    /,
+    *,
+    out: Annotated[
+        Path | None,
+        Parameter(help="Where to write the rows. Without it, DATA-reconstructed in DATA's own format."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write each row of DATA as the model sees it: encoded, then decoded again.
+
+    The answer has the columns, units and shape of DATA. What differs from DATA
+    is what the model does not know: noise, when it was trained to undo it, or
+    what is unusual about a row.
+
+    For example:
+
+        narrows reconstruct m.safetensors table.csv --out cleaned.csv
+    """
+    check_model(model)
+    path = _data_output(out, data, "reconstructed", model)
+    rows = read_data(data)
+    _write(path, load_model(model).reconstruct(rows), quiet)
+
+
+def evaluate(model: Model, data: Data, /, *, json: Json = False) -> None:
+    """Say how well the model knows DATA, with PCA at the same latent size beside it.
+
+    mse is the mean squared error of the reconstruction in the units of DATA, and
+    r2 the share of the variance that it explains. nll (by how much the decoder is
+    wrong) and rate (what the code costs) are nats per row, and so is score, which
+    is higher for more usual rows. Evaluate on rows that fit has not seen.
+
+    For example:
+
+        narrows evaluate m.safetensors digits:test
+        narrows evaluate m.safetensors new.csv --json
+    """
+    from narrows.cli import tables
+
+    check_model(model)
+    rows = read_data(data)
+    metrics = load_model(model).evaluate(rows)
+    if json:
+        tables.print_json(metrics)
+    else:
+        tables.print_metrics(metrics, f"{model} on {data}, {len(rows)} rows")
+
+
+def sample(
+    model: Model,
+    /,
+    *,
+    count: Annotated[
+        int, Parameter(name=["--count", "-n"], metavar="N", converter=whole, help="How many rows to make.")
+    ] = 16,
+    out: Annotated[
+        Path | None,
+        Parameter(help="Where to write them. Without it, MODEL-samples.npy, or .csv for a model of a table."),
+    ] = None,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Make new rows that look like those the model was fitted on.
+
+    Draws codes and decodes them; a variational model is the one trained for it.
+    The same seed makes the same rows.
+
+    For example:
+
+        narrows sample m.safetensors -n 16 --seed 1 --out new.npy
+    """
+    check_model(model)
+    if out is not None:
+        _data_output(out, "", "", model)
+    if count < 1:
+        raise ValueError(f"-n is {count}, expected at least 1; say how many rows to make.")
+    rows = load_model(model).sample(count, random_state=seed)
+    ending = ".csv" if hasattr(rows, "columns") else ".npy"
+    path = output_path(out, f"{stem(model)}-samples{ending}", [model])
+    _write(path, rows, quiet)
+
+
+def _data_output(out: Path | None, data: str, what: str, model: str) -> Path:
+    """``--out`` or DATA-WHAT in DATA's own format, refused at once when it could not be written."""
+    from narrows.sources import files
+
+    path = output_path(out, f"{stem(data)}-{what}{data_ending(data)}", [data, model])
+    files.check_ending(path)
+    return path
+
+
+def _write(path: Path, rows: Any, quiet: bool, names: list[str] | None = None) -> None:
+    from narrows.sources import files
+
+    files.write(path, rows, names)
+    if not quiet:
+        print(f"wrote {path}: {' × '.join(str(length) for length in rows.shape)}")

@@ -1,0 +1,7 @@
+"""What is done to the input before the encoder sees it."""
+
+from narrows.corruptions.gaussian import Gaussian
+from narrows.corruptions.masking import Masking
+from narrows.corruptions.salt_pepper import SaltPepper
+
+__all__ = ["Gaussian", "Masking", "SaltPepper"]

@@ -1,0 +1,369 @@
+"""The scikit-learn face of every model."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
+
+from narrows import artifact, tasks
+from narrows.contracts import Part
+from narrows.estimators._params import nested, replaced
+from narrows.fitted import Fitted
+from narrows.inputs import _checks
+from narrows.inputs.schemas import infer
+from narrows.sources.files import read
+from narrows.spec import Spec, part_from_json, part_to_json
+from narrows.training import Settings, fit
+
+_PARTS = {"input": "input", "corruption": "corruption", "backbone": "backbone", "bottleneck": "bottleneck",
+          "likelihood": "likelihood"}  # fmt: skip
+
+
+class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """An autoencoder, composed of five choices and used like any scikit-learn transformer.
+
+    Every choice takes a part, a part's lower-cased name (``bottleneck="gaussian"``) or None for
+    the default.  Named models of the literature are in ``narrows.recipes``.
+
+    Parameters
+    ----------
+    latent_dim : int or "auto"
+        Numbers in one code; "auto" takes as many as principal components that hold 95% of the
+        variance, between 2 and 64.
+    input : part
+        ``inputs.Vectors`` for 2-D data and frames, ``inputs.Images`` for 3-D and 4-D arrays.
+    scale : None, "auto", "standard", "minmax" or "robust"
+        "auto" is min-max for images and for data within [0, 1] or 0…255, else standard; answers
+        always come back in the user's units.
+    corruption : part or None
+        What is done to rows before the encoder sees them, in training only.
+    backbone : part, or a pair of ``nn.Module``
+        The networks; ``backbones.MLP(hidden=(256, 64))`` by default.  A pair is copied.
+    bottleneck : part
+        ``bottlenecks.Deterministic()`` by default: a linear code.
+    likelihood : part
+        ``likelihoods.Normal()`` by default: least squares.
+    penalties : sequence of parts
+        Added to the objective, never to scores.
+    max_epochs : int
+        The most epochs there will be; with held-out rows training usually ends earlier.
+    batch_size : int or "auto"
+    learning_rate : float or "auto"
+        The peak; it rises over the first steps and falls to zero towards the end.
+    weight_decay : float
+        Of the weight matrices, decoupled (AdamW).
+    patience : int or None
+        Epochs to look back over when asking whether training still gains; once it does not, the
+        rate falls to zero and the best weights stay.  None trains all ``max_epochs``.
+    validation_fraction : float
+        Share of the rows held out for that; 0 trains on all of them, and keeps the last weights.
+    callbacks : sequence of objects
+        Any of ``on_fit_start(state)``, ``on_epoch_end(state)``, ``on_fit_end(state)``; see
+        ``training.Progress``.
+    device : "auto", "cpu", "cuda" …
+    precision : "auto" (float32), "float32" or "float64"
+    random_state : int, RandomState or None
+        An int gives the same weights, bit for bit, every time.
+    verbose : int
+        1 shows progress: a bar on a terminal, lines elsewhere.
+
+    Attributes
+    ----------
+    net_ : nn.Module with ``encode``, ``decode`` and the parts.
+    history_ : list of dict, one per epoch.
+    latent_dim_ : int
+    n_features_in_ : int, entries of one row.
+    feature_names_in_ : array of str, when fitted on a frame.
+    fitted_ : what the functions in ``narrows.tasks`` work on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 10))
+    >>> ae = Autoencoder(latent_dim=2, max_epochs=50).fit(X)
+    >>> ae.transform(X).shape
+    (200, 2)
+    >>> bool(ae.evaluate(X)["r2"] > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        latent_dim: int | str = "auto",
+        *,
+        input: Any = None,
+        scale: str | None = "auto",
+        corruption: Any = None,
+        backbone: Any = None,
+        bottleneck: Any = None,
+        likelihood: Any = None,
+        penalties: Any = (),
+        max_epochs: int = 100,
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        weight_decay: float = 0.0,
+        patience: int | None = 10,
+        validation_fraction: float = 0.1,
+        callbacks: Any = (),
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: Any = 0,
+        verbose: int = 0,
+    ):
+        self.latent_dim = latent_dim
+        self.input = input
+        self.scale = scale
+        self.corruption = corruption
+        self.backbone = backbone
+        self.bottleneck = bottleneck
+        self.likelihood = likelihood
+        self.penalties = penalties
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.callbacks = callbacks
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # Parameters: scikit-learn's own, and those of parts -----------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters by name; ``deep`` adds those of parts, as in ``bottleneck__beta``."""
+        params = super().get_params(deep=False)
+        return params | nested(params) if deep else params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, also inside parts: ``set_params(bottleneck__beta=4)``."""
+        super().set_params(**{k: v for k, v in params.items() if "__" not in k})
+        for key, value in params.items():
+            owner, *path = key.split("__")
+            if path:
+                if owner not in (*_PARTS, "penalties"):
+                    raise ValueError(f"Invalid parameter {owner!r} for estimator {type(self).__name__}.")
+                setattr(self, owner, replaced(owner, getattr(self, owner), path, value))
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    # Fitting --------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None, validation_data: Any = None) -> Self:
+        """Learn from rows X: an array, a frame, or a path to a file.
+
+        ``y`` is ignored.  ``validation_data`` (rows, or a pair of rows and labels) replaces the
+        share of X that would be held out for early stopping.
+        """
+        settings = Settings(**{f: getattr(self, f) for f in Settings.__dataclass_fields__})
+        parts = [getattr(self, name) for name in (*_PARTS, "penalties")]
+        spec = Spec.resolved(*parts)
+        X = _loaded(X)
+        if spec.input is None:
+            spec = Spec.resolved(infer(X), *parts[1:])
+        schema = spec.input.learn(X)
+        rows = schema.rows(X)
+        if schema.row == (schema.features,):
+            validate_data(self, X, skip_check_array=True)  # names and number of columns
+        else:
+            self.n_features_in_ = schema.features
+            self.__dict__.pop("feature_names_in_", None)
+        valid = None
+        if validation_data is not None:
+            valid = validation_data[0] if isinstance(validation_data, tuple) else validation_data
+            valid = schema.rows(_loaded(valid))
+        self.fitted_ = fit(
+            spec,
+            schema,
+            rows,
+            settings,
+            latent_dim=self.latent_dim,
+            scale=self.scale,
+            seed=_seed(self.random_state),
+            valid=valid,
+        )
+        return self
+
+    @property
+    def net_(self) -> nn.Module:
+        return self._fitted().net
+
+    @property
+    def history_(self) -> list[dict[str, float]]:
+        return [dict(row) for row in self._fitted().history]
+
+    @property
+    def latent_dim_(self) -> int:
+        return self._fitted().latent_dim
+
+    @property
+    def _n_features_out(self) -> int:
+        return self._fitted().latent_dim
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "fitted_")
+
+    def _fitted(self) -> Fitted:
+        if not hasattr(self, "fitted_"):
+            # What scikit-learn expects of attributes that fit has not made yet.
+            raise AttributeError(f"This {type(self).__name__} is not fitted yet: call fit(X) first.")
+        return self.fitted_
+
+    def _rows(self, X: Any) -> np.ndarray:
+        """X as checked rows of the fitted shape."""
+        check_is_fitted(self)
+        schema = self.fitted_.schema
+        rows = schema.rows(X)
+        if schema.row == (schema.features,):
+            validate_data(self, X, reset=False, skip_check_array=True)
+        return rows
+
+    # Verbs ----------------------------------------------------------------------------------------
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Codes (n, latent_dim) of rows X: the posterior's mean, deterministic."""
+        check_is_fitted(self)
+        rows = self._rows(_loaded(X))
+        return tasks.encode(self.fitted_, rows).astype(_precision(rows), copy=False)
+
+    def inverse_transform(self, Z: Any) -> Any:
+        """Rows for codes Z (n, latent_dim), in the user's units, shape and frame library."""
+        check_is_fitted(self)
+        codes = _checks.numeric(Z, "Z")
+        if codes.ndim != 2 or codes.shape[1] != self.latent_dim_:
+            raise ValueError(
+                f"Z has shape {codes.shape}, but codes of shape (n, {self.latent_dim_}) were expected:"
+                " pass what transform returned."
+            )
+        _checks.nonempty(codes, "Z")
+        _checks.finite(codes, name="Z")
+        rows = tasks.decode(self.fitted_, codes).astype(_precision(codes), copy=False)
+        return self.fitted_.schema.restore(rows)
+
+    def reconstruct(self, X: Any) -> Any:
+        """X after a trip through its codes, in the user's units, shape and frame library."""
+        check_is_fitted(self)
+        X = _loaded(X)
+        rows = self._rows(X)
+        return self.fitted_.schema.restore(
+            tasks.reconstruct(self.fitted_, rows).astype(_precision(rows), copy=False), like=X
+        )
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """−(nll + rate) per row, (n,) nats in the user's units, higher = more usual; the ELBO of a
+        variational model."""
+        check_is_fitted(self)
+        return tasks.score_rows(self.fitted_, self._rows(_loaded(X)))
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean of ``score_samples``."""
+        return float(self.score_samples(X).mean())
+
+    def evaluate(self, X: Any) -> dict[str, float]:
+        """Errors and likelihoods on X with PCA's beside them; see ``tasks.evaluate``."""
+        check_is_fitted(self)
+        return tasks.evaluate(self.fitted_, self._rows(_loaded(X)))
+
+    def sample(self, n: int = 1, *, random_state: Any = 0) -> Any:
+        """n new rows: decoded draws from the prior, or from a Gaussian of the training codes where
+        the model has no prior."""
+        check_is_fitted(self)
+        return self.fitted_.schema.restore(tasks.sample(self.fitted_, n, _seed(random_state)))
+
+    def interpolate(self, a: Any, b: Any, steps: int = 8) -> Any:
+        """``steps`` rows from row a to row b, straight through the latent space."""
+        check_is_fitted(self)
+        a, b = self._rows(self._one(a)), self._rows(self._one(b))
+        return self.fitted_.schema.restore(tasks.interpolate(self.fitted_, a, b, steps))
+
+    def traverse(self, x: Any, dim: int = 0, steps: int = 8, span: float = 3.0) -> Any:
+        """``steps`` rows: row x with one latent moved by ±span of its standard deviations."""
+        check_is_fitted(self)
+        return self.fitted_.schema.restore(
+            tasks.traverse(self.fitted_, self._rows(self._one(x)), dim, steps, span)
+        )
+
+    def _one(self, x: Any) -> Any:
+        """A single row as a batch of one; a batch of one as it is."""
+        if np.ndim(x) == 1 or np.shape(x) == getattr(self.fitted_.schema, "shape", None):
+            x = np.asarray(x)[None]
+        if len(x) != 1:
+            raise ValueError(f"Got {len(x)} rows, but one was expected: pass a single row such as X[0].")
+        return x
+
+    # Files ----------------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one ``.safetensors`` file: weights, choices, schema, scaler, versions, checksum."""
+        check_is_fitted(self)
+        params = {k: _jsonable(v) for k, v in self.get_params(deep=False).items() if k != "callbacks"}
+        params["random_state"] = self.fitted_.seed
+        names = getattr(self, "feature_names_in_", None)
+        artifact.save(path, self.fitted_, {"params": params, "names": None if names is None else list(names)})
+
+
+def load(path: str | os.PathLike[str], modules: tuple[nn.Module, nn.Module] | None = None) -> Autoencoder:
+    """Read a model that ``save`` wrote; code is never run from the file.
+
+    ``modules``: the (encoder, decoder) of a model that was fitted with networks of your own.
+    """
+    fitted, document = artifact.load(path, modules)
+    params = {}
+    for name, value in document["params"].items():
+        if name in _PARTS and isinstance(value, dict):
+            value = part_from_json(name, value, modules)
+        elif name == "penalties":
+            value = tuple(part_from_json("penalty", p) if isinstance(p, dict) else p for p in value)
+        params[name] = value
+    ae = Autoencoder(**params)
+    ae.fitted_ = fitted
+    ae.n_features_in_ = fitted.schema.features
+    if document["names"] is not None:
+        ae.feature_names_in_ = np.asarray(document["names"], dtype=object)
+    return ae
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, nn.Module):
+        return None  # the user's own network: `load` is given it again
+    if isinstance(value, Part):
+        return part_to_json(value)
+    if isinstance(value, (tuple, list)):
+        return [_jsonable(v) for v in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _loaded(X: Any) -> Any:
+    """Data as they are; a path is read."""
+    return read(X) if isinstance(X, (str, os.PathLike)) else X
+
+
+def _precision(rows: np.ndarray) -> type:
+    return np.float64 if rows.dtype == np.float64 else np.float32
+
+
+def _seed(random_state: Any) -> int:
+    """An int seed: the one given, or one drawn from a RandomState or from fresh entropy."""
+    if random_state is None:
+        return int(np.random.SeedSequence().entropy % 2**31)
+    if isinstance(random_state, (np.random.RandomState, np.random.Generator)):
+        draw = getattr(random_state, "integers", None) or random_state.randint
+        return int(draw(2**31 - 1))
+    if isinstance(random_state, (int, np.integer)) and random_state >= 0:
+        return int(random_state)
+    raise ValueError(f"random_state={random_state!r} is not a seed: pass an int ≥ 0, a RandomState or None.")
+
+
+__all__ = ["Autoencoder", "load"]

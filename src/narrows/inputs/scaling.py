@@ -1,0 +1,107 @@
+"""The affine map between the user's units and the network's."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.preprocessing import RobustScaler, StandardScaler
+from torch import Tensor
+
+SCALES = (None, "auto", "standard", "minmax", "robust")
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """scaled = (x − shift) / scale; both float64, of a shape that broadcasts against a row."""
+
+    shift: np.ndarray
+    scale: np.ndarray
+
+    @property
+    def identity(self) -> bool:
+        return bool((self.shift == 0).all() and (self.scale == 1).all())
+
+    def forward(self, rows: np.ndarray, dtype: torch.dtype) -> Tensor:
+        """Rows in the user's units to a tensor in scaled ones.
+
+        float64 and wide integers are shifted before they are rounded to ``dtype``: a column
+        around 1e9 keeps its digits.
+        """
+        wide = (
+            dtype == torch.float64
+            or rows.dtype == np.float64
+            or (rows.dtype.kind in "ui" and rows.itemsize > 2)
+        )
+        x = torch.from_numpy(np.require(rows, requirements="CW" if not rows.flags.writeable else "C"))
+        x = x.to(torch.float64 if wide else torch.float32)
+        if not self.identity:
+            shift, scale = (torch.as_tensor(a, dtype=x.dtype) for a in (self.shift, self.scale))
+            x = (x - shift) / scale
+        return x.to(dtype)
+
+    def inverse(self, x: Tensor) -> np.ndarray:
+        """Scaled tensor to an array in the user's units, of the tensor's precision."""
+        rows = x.cpu().numpy()
+        if self.identity:
+            return rows
+        return (rows * self.scale + self.shift).astype(rows.dtype)
+
+    def log_jacobian(self, row: tuple[int, ...]) -> float:
+        """Σ ln scale over a row's entries: what a density gains, in nats, going back to user units."""
+        return float(np.log(np.broadcast_to(self.scale, row)).sum())
+
+
+def learn_affine(rows: np.ndarray, how: str | None, *, unit: bool, shared: bool) -> Affine:
+    """The map that ``how`` asks for, learned from training rows (n, \\*row).
+
+    ``unit``    the likelihood needs [0, 1], so "auto" must give that.
+    ``shared``  entries share one scale (images): "minmax" and "robust" then use one pair of
+                numbers for all, "standard" one pair per channel.
+    """
+    if how not in SCALES:
+        raise ValueError(f"scale={how!r} is not known: expected one of {', '.join(map(repr, SCALES))}.")
+    if how == "auto":
+        low, high = rows.min(0), rows.max(0)
+        within = low.min() >= 0 and high.max() <= 255
+        if not (unit or shared or within):
+            how = "standard"
+        elif low.min() >= 0 and high.max() <= 1:
+            how = None  # already there, and 0 and 1 mean something
+        elif shared or one_range(low, high):
+            return _between(low.min(), high.max())
+        else:
+            how = "minmax"
+    if how is None:
+        return Affine(np.zeros(()), np.ones(()))
+    if how == "minmax":
+        low, high = rows.min(0), rows.max(0)
+        return _between(low.min(), high.max()) if shared else _between(low, high)
+    columns = rows.reshape(len(rows), -1)
+    if shared and how == "standard":
+        columns = rows.swapaxes(0, 1).reshape(rows.shape[1], -1).T
+    elif shared:
+        columns = columns.reshape(-1, 1)
+    scaler = (StandardScaler() if how == "standard" else RobustScaler()).fit(columns)
+    shift = scaler.mean_ if how == "standard" else scaler.center_
+    shape = (-1, *(1,) * (rows.ndim - 2)) if shared else rows.shape[1:]
+    return Affine(np.float64(shift).reshape(shape), np.float64(scaler.scale_).reshape(shape))
+
+
+def _between(low: np.ndarray, high: np.ndarray) -> Affine:
+    low, high = np.float64(low), np.float64(high)
+    span = high - low
+    # A span that is only rounding noise is a constant: dividing by it would blow the noise up.
+    constant = span <= 1e-12 * np.maximum(np.abs(low), np.abs(high))
+    return Affine(np.asarray(low), np.asarray(np.where(constant, 1.0, span)))
+
+
+def one_range(low: np.ndarray, high: np.ndarray) -> bool:
+    """Whether the columns share a range, as flattened pixels do: half of those that vary cover
+    at least half of the whole."""
+    span = np.float64(high) - np.float64(low)
+    varying = span[span > 0]
+    whole = float(np.float64(high.max()) - np.float64(low.min()))
+    return varying.size > 0 and math.isfinite(whole) and float(np.median(varying)) >= 0.5 * whole

@@ -1,0 +1,103 @@
+"""Rows of numbers: arrays and frames."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from torch import nn
+
+from narrows.contracts import Shapes
+from narrows.inputs import _checks
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Each row is a vector of numbers: an array (n, features) or a frame (pandas, polars,
+    pyarrow) of numeric or boolean columns.  Missing values are refused.
+
+    >>> schema = Vectors().learn(np.zeros((3, 4)))
+    >>> schema.row
+    (4,)
+    """
+
+    def learn(self, X: Any) -> VectorsSchema:
+        """What the training data look like."""
+        frame = as_frame(X)
+        array = VectorsSchema._array(X, frame)
+        if frame is None:
+            return VectorsSchema(features=array.shape[1])
+        return VectorsSchema(array.shape[1], tuple(frame.columns), frame.implementation.value)
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        """Nothing stands between numbers and the encoder."""
+        return nn.Identity()
+
+
+@dataclass(frozen=True)
+class VectorsSchema:
+    """``features`` columns; ``names`` and the ``frame`` library they came in, where they did."""
+
+    features: int
+    names: tuple[str, ...] | None = None
+    frame: str | None = None
+
+    levels = None
+    missing = False
+    shared_scale = False
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        return (self.features,)
+
+    def rows(self, X: Any) -> np.ndarray:
+        """(n, features) in the user's units, checked."""
+        array = self._array(X, as_frame(X))
+        _checks.width(array.shape[1], self.features)
+        return array
+
+    @staticmethod
+    def _array(X: Any, frame: nw.DataFrame | None) -> np.ndarray:
+        if frame is not None:
+            for name, dtype in frame.schema.items():
+                if not (dtype.is_numeric() or dtype == nw.Boolean or dtype == nw.Object):
+                    raise ValueError(
+                        f"Column {name!r} is of type {dtype}, but numbers were expected: encode or drop it."
+                    )
+            array = _checks.numeric(frame.to_numpy())
+        else:
+            array = _checks.numeric(X)
+        if array.ndim != 2:
+            raise ValueError(
+                f"X is a {array.ndim}-D array of shape {array.shape}, but a 2-D array (rows, features) was expected:"
+                " Reshape your data using X.reshape(-1, 1) if it has one feature, X.reshape(1, -1) if it is one row."
+            )
+        _checks.nonempty(array)
+        _checks.finite(array, list(frame.columns) if frame is not None else None)
+        return array
+
+    def restore(self, rows: np.ndarray, like: Any = None) -> Any:
+        """Back to the kind of frame that was fitted (or that ``like`` is), with its index."""
+        frame = None if like is None else as_frame(like)
+        if like is not None and frame is None:
+            return rows
+        backend = frame.implementation.value if frame is not None else self.frame
+        if backend is None:
+            return rows
+        names = self.names if self.names is not None else tuple(frame.columns)
+        native = nw.from_numpy(rows, list(names), backend=backend).to_native()
+        if backend == "pandas" and frame is not None:
+            native.index = like.index
+        return native
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "Vectors", **dataclasses.asdict(self)}
+
+
+def as_frame(X: Any) -> nw.DataFrame | None:
+    """``X`` as a narwhals frame when it is a frame of some library, else None."""
+    wrapped = nw.from_native(X, eager_only=True, pass_through=True)
+    return wrapped if isinstance(wrapped, nw.DataFrame) else None

@@ -1,0 +1,7 @@
+"""What else is asked of the code."""
+
+from narrows.penalties.contractive import Contractive
+from narrows.penalties.kl_sparsity import KLSparsity
+from narrows.penalties.l1 import L1
+
+__all__ = ["L1", "Contractive", "KLSparsity"]

@@ -1,0 +1,5 @@
+"""Where rows come from."""
+
+from narrows.sources.memory import Memory
+
+__all__ = ["Memory"]

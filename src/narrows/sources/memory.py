@@ -1,0 +1,44 @@
+"""Rows in one contiguous tensor, sliced by a permuted index: no per-row collation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from narrows.contracts import Batch
+
+
+class Memory:
+    """Rows (n, \\*row) held in memory, with an encoder input or a side input of their own if given.
+
+    >>> source = Memory(torch.arange(5.0)[:, None])
+    >>> [len(batch.x) for batch in source.batches(2)]
+    [2, 3]
+    """
+
+    def __init__(self, x: Tensor, x_in: Tensor | None = None, side: Tensor | None = None):
+        self.x, self.x_in, self.side = x, x_in, side
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def head(self, n: int) -> Tensor:
+        """The first n rows."""
+        return self.x[:n]
+
+    def batches(self, size: int, gen: torch.Generator | None = None) -> Iterator[Batch]:
+        """All rows once, ``size`` at a time, shuffled by ``gen``.
+
+        A last batch of a single row joins the one before it: statistics of one row (batch
+        normalisation, mean activity) mean nothing.
+        """
+        n = len(self)
+        order = None if gen is None else torch.randperm(n, generator=gen).to(self.x.device)
+        stops = [*range(size, n, size), n]
+        if len(stops) > 1 and stops[-1] - stops[-2] == 1:
+            del stops[-2]
+        for start, stop in zip([0, *stops], stops, strict=False):
+            take = slice(start, stop) if order is None else order[start:stop]
+            yield Batch(*(None if t is None else t[take] for t in (self.x, self.x_in, self.side)))

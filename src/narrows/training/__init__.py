@@ -1,0 +1,7 @@
+"""How a network is fitted: the loop and the pieces behind it."""
+
+from narrows.training.fit import fit
+from narrows.training.loop import Progress, TrainingError
+from narrows.training.settings import Settings
+
+__all__ = ["Progress", "Settings", "TrainingError", "fit"]

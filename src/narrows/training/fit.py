@@ -1,0 +1,110 @@
+"""From checked rows to a fitted model."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+from narrows.baseline import principal
+from narrows.contracts import Schema, Shapes
+from narrows.fitted import Fitted, Moments
+from narrows.inputs.scaling import learn_affine, one_range
+from narrows.net import Net
+from narrows.numerics import seeded
+from narrows.sources import Memory
+from narrows.spec import Spec
+from narrows.training import devices
+from narrows.training.loop import train
+from narrows.training.settings import Settings
+
+MOMENT_ROWS = 10_000  # training rows whose codes are summed up for drawing new ones
+RANK = 256  # of the covariance that is kept of them, at most
+
+
+def fit(
+    spec: Spec,
+    schema: Schema,
+    rows: np.ndarray,
+    settings: Settings,
+    *,
+    latent_dim: int | str = "auto",
+    scale: str | None = "auto",
+    seed: int = 0,
+    valid: np.ndarray | None = None,
+) -> Fitted:
+    """Train the model that ``spec`` describes on rows (n, \\*row) in the user's units.
+
+    ``valid`` are held-out rows for early stopping; else ``settings.validation_fraction`` of the
+    rows, drawn by ``seed``, is kept for it.
+    """
+    began = time.perf_counter()
+    check_latent_dim(latent_dim)
+    device = devices.device(settings.device)
+    rng = np.random.default_rng(seed)
+    if valid is None:
+        held = int(len(rows) * settings.validation_fraction)
+        order = rng.permutation(len(rows)) if held else slice(None)
+        rows, valid = (rows[order[held:]], rows[order[:held]]) if held else (rows, None)
+
+    affine = learn_affine(rows, scale, unit=spec.likelihood.unit, shared=schema.shared_scale)
+    x = affine.forward(rows, settings.dtype)
+    bounded = check_range(spec, x) and (schema.shared_scale or one_range(rows.min(0), rows.max(0)))
+    baseline = principal(x.numpy(), None if latent_dim == "auto" else latent_dim, seed)
+    if latent_dim == "auto":
+        latent_dim = max(2, len(baseline.components))
+
+    with seeded(seed):
+        shapes = Shapes(schema.row, int(latent_dim), schema.levels, schema.missing, bounded)
+        net = Net(spec, shapes).to(device=device, dtype=settings.dtype)
+        source = Memory(x.to(device))
+        held = None if valid is None else Memory(affine.forward(valid, settings.dtype).to(device))
+        with devices.threads(devices.work(net, settings.batch(len(rows)))):
+            state = train(net, source, held, settings, seed)
+
+    training: dict[str, Any] = {
+        "rows": len(rows),
+        "validation_rows": 0 if valid is None else len(valid),
+        "epochs": len(state.history),
+        "stopped": state.reason,
+        "seconds": time.perf_counter() - began,
+        "device": str(device),
+    }
+    codes = moments(net, source)
+    return Fitted(spec, schema, affine, net, baseline, codes, seed, tuple(state.history), training)
+
+
+def check_latent_dim(value: int | str) -> None:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if value != "auto" and not (whole and value >= 1):
+        raise ValueError(f"latent_dim={value!r} is not usable: pass 'auto' or a whole number ≥ 1.")
+
+
+def check_range(spec: Spec, x: torch.Tensor) -> bool:
+    """Whether scaled rows lie in [0, 1]; a likelihood that needs it must not be trained on others."""
+    low, high = float(x.min()), float(x.max())
+    inside = low >= -1e-6 and high <= 1 + 1e-6
+    if spec.likelihood.unit and not inside:
+        raise ValueError(
+            f"The scaled data reach from {low:.3g} to {high:.3g}, but {spec.likelihood!r} explains values in [0, 1]:"
+            " pass scale='minmax' or another likelihood."
+        )
+    return inside
+
+
+@torch.no_grad()
+def moments(net: Net, rows: Memory) -> Moments | None:
+    """Mean and covariance factor of training codes, for a bottleneck that has no prior."""
+    if hasattr(net.bottleneck, "draw"):
+        return None
+    x = rows.head(MOMENT_ROWS)
+    codes = torch.cat([net.encode(part).mean.flatten(1) for part in x.split(1024)])
+    mean = codes.mean(0)
+    if codes.shape[1] <= RANK:
+        variances, axes = torch.linalg.eigh(torch.cov(codes.T, correction=0).reshape(2 * mean.shape))
+        return Moments(mean, axes * variances.clamp(min=0).sqrt())
+    # A wide code: its covariance would be larger than the rows it is estimated from.
+    some = (codes - mean)[:RANK]
+    return Moments(mean, some.T / len(some) ** 0.5)

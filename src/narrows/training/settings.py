@@ -1,0 +1,75 @@
+"""What the user decides about training, and what "auto" comes to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+PRECISIONS = {"auto": torch.float32, "float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The estimator's training parameters, checked; see ``Autoencoder`` for what each means."""
+
+    max_epochs: int = 100
+    batch_size: int | str = "auto"
+    learning_rate: float | str = "auto"
+    weight_decay: float = 0.0
+    patience: int | None = 10
+    validation_fraction: float = 0.1
+    callbacks: tuple[Any, ...] = ()
+    device: str = "auto"
+    precision: str = "auto"
+    verbose: int = 0
+
+    def __post_init__(self) -> None:
+        def whole(value: Any) -> bool:
+            return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+        def need(fine: bool, name: str, wanted: str) -> None:
+            if not fine:
+                raise ValueError(f"{name}={getattr(self, name)!r} is not usable: pass {wanted}.")
+
+        need(whole(self.max_epochs), "max_epochs", "a whole number ≥ 1")
+        need(
+            self.batch_size == "auto" or whole(self.batch_size), "batch_size", "'auto' or a whole number ≥ 1"
+        )
+        rate = self.learning_rate
+        positive = isinstance(rate, (int, float)) and 0 < rate < math.inf
+        need(rate == "auto" or positive, "learning_rate", "'auto' or a positive number")
+        need(self.weight_decay >= 0, "weight_decay", "a number ≥ 0")
+        need(self.patience is None or whole(self.patience), "patience", "None or a whole number ≥ 1")
+        need(0 <= self.validation_fraction < 1, "validation_fraction", "a share 0 ≤ fraction < 1")
+        need(self.precision in PRECISIONS, "precision", f"one of {', '.join(map(repr, PRECISIONS))}")
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return PRECISIONS[self.precision]
+
+    def batch(self, rows: int) -> int:
+        """Rows per step: about 50 steps an epoch on small data, 128 rows on large."""
+        if self.batch_size != "auto":
+            return int(self.batch_size)
+        return int(min(128, max(32, 2 ** round(math.log2(max(rows, 1) / 50)))))
+
+    def rate(self, net: nn.Module) -> float:
+        """Peak learning rate: 0.01 for one layer each way and up to 64 latents, less for more of either.
+
+        Adam's steps change an output in proportion to how many weights move at once.
+        """
+        if self.learning_rate != "auto":
+            return float(self.learning_rate)
+        return 0.01 / math.sqrt(max(1, depth(net) / 2) * max(1, net.shapes.latent_dim / 64))
+
+
+def depth(net: nn.Module) -> int:
+    """Weight layers between input and output."""
+    kinds = (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase)
+    return sum(
+        isinstance(m, kinds) for part in (net.encoder, net.bottleneck, net.decoder) for m in part.modules()
+    )

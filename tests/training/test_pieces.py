@@ -1,0 +1,257 @@
+"""The pieces behind the loop, each on its own."""
+
+import io
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from torch import nn
+
+import narrows as nw
+from narrows.contracts import Source
+from narrows.numerics import generator
+from narrows.sources import Memory
+from narrows.training import Settings, devices, progress
+from narrows.training.checkpoint import Best
+from narrows.training.optimizer import SPIKE, Guard, make_adam
+from narrows.training.schedule import Schedule
+
+# Schedule
+
+
+@given(total=st.integers(1, 5000), peak=st.floats(1e-5, 1.0))
+def test_the_rate_rises_once_and_then_falls(total, peak):
+    schedule = Schedule(peak, total)
+    rates = [schedule.rate(step) for step in range(schedule.end)]
+    top = rates.index(max(rates))
+    assert len(rates) == total
+    assert max(rates) == pytest.approx(peak)
+    assert all(rate > 0 for rate in rates)
+    assert rates[: top + 1] == sorted(rates[: top + 1]) and rates[top:] == sorted(rates[top:], reverse=True)
+    assert schedule.rate(total) == 0 or total == 1
+
+
+@given(total=st.integers(10, 5000), share=st.floats(0.05, 0.45))
+def test_the_end_can_come_nearer_but_never_farther(total, share):
+    schedule = Schedule(1.0, total)
+    step = max(schedule.rise, int(share * total))
+    before = schedule.rate(step)
+    schedule.finish(step)
+    assert step < schedule.end <= total
+    assert schedule.rate(step) <= before
+    assert schedule.rate(schedule.end - 1) < schedule.rate(step) or schedule.end - step <= 1
+    assert schedule.cooling(step)
+    end = schedule.end
+    schedule.finish(step + 1)
+    assert schedule.end == end, "once is enough"
+
+
+# Optimizer
+
+
+def network(dtype=torch.float32):
+    net = nn.Linear(1, 1, bias=False).to(dtype)
+    nn.init.zeros_(net.weight)
+    return net
+
+
+def step(guard, net, gradient, loss=1.0):
+    net.weight.grad = torch.full_like(net.weight, gradient)
+    return float(guard.step(torch.tensor(loss), 0.1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_ordinary_steps_are_those_of_adam(dtype):
+    net, other = network(dtype), network(dtype)
+    guard = Guard(make_adam(net, 0.0))
+    adam = torch.optim.Adam(other.parameters(), lr=0.1, betas=guard.optimizer.param_groups[0]["betas"])
+    for gradient in (1.0, 0.5, -2.0, 1.5):
+        assert step(guard, net, gradient) == 0
+        other.weight.grad = torch.full_like(other.weight, gradient)
+        adam.step()
+        assert torch.allclose(net.weight, other.weight, rtol=1e-6)
+    assert net.weight.grad is None
+
+
+def test_a_spike_is_clipped_to_a_multiple_of_the_usual_length():
+    net = network()
+    guard = Guard(make_adam(net, 0.0))
+    for _ in range(50):
+        step(guard, net, 1.0)
+    (state,) = guard.optimizer.state.values()
+    beta, before = guard.optimizer.param_groups[0]["betas"][0], state["exp_avg"].clone()
+    assert step(guard, net, 1000.0) == 0
+    assert float(state["exp_avg"]) == pytest.approx(float(beta * before + (1 - beta) * SPIKE), rel=1e-5)
+
+
+def test_a_scale_of_gradients_is_learned_whatever_it_is():
+    """Nothing is clipped for being large, only for being much larger than before."""
+    net = network()
+    guard = Guard(make_adam(net, 0.0))
+    for _ in range(5):
+        step(guard, net, 1e6)
+    (state,) = guard.optimizer.state.values()
+    assert float(state["exp_avg_sq"]) == pytest.approx(
+        1e12 * (1 - guard.optimizer.param_groups[0]["betas"][1] ** 5), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize(("gradient", "loss"), [(math.nan, 1.0), (math.inf, 1.0), (1.0, math.nan), (1.0, math.inf)])
+def test_a_non_finite_step_leaves_everything_as_it_was(gradient, loss):
+    net = network()
+    guard = Guard(make_adam(net, 0.0))
+    step(guard, net, 1.0)
+    (state,) = guard.optimizer.state.values()
+    before = [net.weight.detach().clone(), *(state[k].clone() for k in ("step", "exp_avg", "exp_avg_sq")), guard.norm]
+    assert step(guard, net, gradient, loss) == 1
+    after = [net.weight.detach(), *(state[k] for k in ("step", "exp_avg", "exp_avg_sq")), guard.norm]
+    assert all(torch.equal(a, b) for a, b in zip(after, before, strict=True))
+    assert step(guard, net, 1.0) == 0
+
+
+def test_weight_decay_is_for_matrices_alone():
+    net = nn.Linear(2, 2)
+    groups = make_adam(net, 0.1).param_groups
+    assert [(g["weight_decay"], [p.ndim for p in g["params"]]) for g in groups] == [(0.1, [2]), (0.0, [1])]
+    assert isinstance(make_adam(net, 0.1), torch.optim.AdamW)
+    assert [g["weight_decay"] for g in make_adam(net, 0.0).param_groups] == [0]
+
+
+# Checkpoint
+
+
+def test_the_best_weights_are_kept_and_come_back():
+    net = nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1))
+    best = Best(net)
+    for epoch, (value, fill) in enumerate([(3.0, 1.0), (1.0, 2.0), (2.0, 3.0), (math.nan, 4.0), (1.0, 5.0)]):
+        for tensor in (*net.parameters(), *net.buffers()):
+            tensor.data.fill_(fill)
+        assert best.offer(value, epoch) == (epoch < 2)
+    assert (best.value, best.epoch) == (1.0, 1)
+    best.restore()
+    assert {float(t) for t in net.state_dict().values()} == {2.0}, "parameters and buffers"
+
+
+# Devices
+
+
+@pytest.mark.parametrize(("work", "expected"), [(0.0, 1), (1e12, 2)])
+def test_small_work_gets_one_thread_and_the_callers_number_comes_back(work, expected):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with devices.threads(work):
+            assert torch.get_num_threads() == expected
+        assert torch.get_num_threads() == 2
+        with pytest.raises(KeyError), devices.threads(work):
+            raise KeyError
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_devices_by_name():
+    assert devices.device("cpu") == torch.device("cpu")
+    assert devices.device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize("name", ["gpu", "cpu:x", "meta7"])
+def test_devices_that_are_not_there_are_refused(name, refused):
+    with refused(repr(name), "'cpu'"):
+        devices.device(name)
+
+
+# Sources
+
+
+@given(n=st.integers(1, 50), size=st.integers(1, 20), shuffled=st.booleans())
+def test_batches_hold_every_row_once_and_never_one_alone(n, size, shuffled):
+    source: Source = Memory(torch.arange(float(n))[:, None])
+    batches = [batch.x[:, 0] for batch in source.batches(size, generator(0) if shuffled else None)]
+    seen = torch.cat(batches)
+    assert sorted(seen.tolist()) == list(range(n)) and len(source) == n
+    assert shuffled or torch.equal(seen, torch.arange(float(n)))
+    assert all(len(batch) == size for batch in batches[:-1])
+    assert len(batches[-1]) > 1 or n == 1 or size == 1
+    assert len(batches[-1]) <= size + 1
+
+
+def test_batches_keep_inputs_and_sides_beside_their_rows():
+    x = torch.arange(10.0)[:, None]
+    for batch in Memory(x, x_in=x + 100, side=-x).batches(3, generator(0)):
+        assert torch.equal(batch.x_in, batch.x + 100) and torch.equal(batch.side, -batch.x)
+
+
+def test_the_order_is_new_every_epoch_and_the_same_every_time():
+    source = Memory(torch.arange(20.0)[:, None])
+
+    def epochs(seed):
+        gen = generator(seed)
+        return [torch.cat([batch.x for batch in source.batches(6, gen)]) for _ in range(2)]
+
+    first, again = epochs(0), epochs(0)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(*first)
+
+
+# Progress
+
+
+def test_a_bar_on_a_terminal():
+    screen = io.StringIO()
+    bar = progress.Bar(Console(file=screen, force_terminal=True, width=150, color_system=None))
+    bar.start(4)
+    for epoch in range(1, 5):
+        bar.epoch({"epoch": epoch, "loss": 1.25, "val_loss": 2.5, "learning_rate": 0.01, "seconds": 0.1}, 4)
+    bar.progress.refresh()
+    bar.stop("done at last")
+    shown = screen.getvalue()
+    for words in ("epoch", "4/4", "loss 1.25", "validation 2.5", "rate 1.0e-02", "0:00:", "done at last"):
+        assert words in shown
+
+
+@pytest.mark.parametrize(("verbose", "kind"), [(0, progress.Silent), (1, progress.Lines), (True, progress.Lines)])
+def test_the_screen_suits_where_it_is(verbose, kind):
+    assert isinstance(progress.reporter(verbose), kind)
+
+
+# Settings
+
+
+def test_precisions():
+    assert [Settings(precision=p).dtype for p in ("auto", "float32", "float64")] == [torch.float32] * 2 + [torch.float64]
+
+
+@pytest.mark.parametrize("rows", [1, 10, 1000, 60_000, 10**7])
+def test_an_automatic_batch_is_sensible(rows):
+    assert 1 <= Settings().batch(rows) <= 1024
+    assert Settings(batch_size=5).batch(rows) == 5
+
+
+def test_an_automatic_rate_is_lower_for_deeper_networks():
+    def rate(hidden, **settings):
+        ae = nw.Autoencoder(2, backbone=nw.backbones.MLP(hidden), max_epochs=1).fit([[0.0, 1], [2, 3], [4, 5]])
+        return Settings(**settings).rate(ae.net_)
+
+    assert rate(()) > rate((4, 4, 4, 4)) > 0
+    assert rate((), learning_rate=0.125) == 0.125
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"max_epochs": 0}, {"max_epochs": 2.5}, {"max_epochs": True}, {"max_epochs": "3"}, {"batch_size": 0},
+        {"batch_size": "big"}, {"learning_rate": 0}, {"learning_rate": -1.0}, {"learning_rate": math.inf},
+        {"learning_rate": math.nan}, {"learning_rate": "fast"}, {"weight_decay": -1}, {"patience": 0},
+        {"patience": 1.5}, {"validation_fraction": 1.0}, {"validation_fraction": -0.1}, {"precision": "float16"},
+        {"weight_decay": "much"}, {"validation_fraction": "some"},
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_unusable_settings_are_refused(arguments, refused):
+    ((name, value),) = arguments.items()
+    with refused(f"{name}={value!r}"):
+        Settings(**arguments)
