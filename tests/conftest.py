@@ -18,7 +18,9 @@ torch.set_warn_always(True)
 # The work is small and the processors are shared: a second thread would wait more than it works.
 torch.set_num_threads(1)
 
-INSTRUCTION = re.compile(r"\b(pass|expected|expecting|needs|must|use|say|drop|encode|reshape|load|copy|change|resize)\b")
+INSTRUCTION = re.compile(
+    r"\b(pass|expected|expecting|needs|must|use|say|drop|encode|reshape|load|copy|install|change|resize)\b"
+)
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,11 @@ class _Typed(nn.Module):
         answers = []
         for column, part, k in zip(x.unbind(1), out.split(self.channels, 1), self.levels, strict=True):
             known = column.nan_to_num()
-            nll = nn.functional.cross_entropy(part, known.long(), reduction="none") if k else (part[:, 0] - known) ** 2
+            nll = (
+                nn.functional.cross_entropy(part, known.long(), reduction="none")
+                if k
+                else (part[:, 0] - known) ** 2
+            )
             answers.append(torch.where(column.isnan(), 0.0, nll))
         return torch.stack(answers, 1)
 
@@ -202,7 +206,7 @@ def test_discrete_codes_are_carried():
     net = ae.net_
     with torch.no_grad():
         code = net.encode(torch.as_tensor(X, dtype=torch.float32))
-    assert code.indices.dtype == torch.int64 and 0 <= code.indices.min() and code.indices.max() <= 6
+    assert code.indices.dtype == torch.int64 and code.indices.min() >= 0 and code.indices.max() <= 6
     assert torch.allclose(net.bottleneck.from_indices(code.indices), code.z)
     assert np.array_equal(ae.transform(X), ae.transform(X).round())
 
@@ -323,7 +327,16 @@ def test_a_start_may_depend_on_the_data():
 
 
 def test_throw_away_parts_keep_the_contract():
-    for part in (TypedInput(), TypedLikelihood(), Skip(), Rounding(), Grid(), Recorder([]), WarmStart(), Vectors()):
+    for part in (
+        TypedInput(),
+        TypedLikelihood(),
+        Skip(),
+        Rounding(),
+        Grid(),
+        Recorder([]),
+        WarmStart(),
+        Vectors(),
+    ):
         assert isinstance(part, Part)
     assert Fitted.__dataclass_params__.frozen
 
@@ -358,7 +371,12 @@ def test_callbacks_see_the_fit():
     diary, partial = Diary(), OnlyEpochs()
     ae = quick(callbacks=(diary, partial), max_epochs=3).fit(X)
     assert diary.entries[0] == ("start", 0, ae.net_, 3)
-    assert [entry[:2] for entry in diary.entries[1:]] == [("epoch", 1), ("epoch", 2), ("epoch", 3), ("end", 3)]
+    assert [entry[:2] for entry in diary.entries[1:]] == [
+        ("epoch", 1),
+        ("epoch", 2),
+        ("epoch", 3),
+        ("end", 3),
+    ]
     assert [entry[2] for entry in diary.entries[1:-1]] == ae.history_
     assert partial.calls == 3, "a callback has the methods it wants"
     assert {"epoch", "loss", "nll", "val_loss", "learning_rate", "seconds"} <= set(ae.history_[0])

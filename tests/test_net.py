@@ -23,7 +23,9 @@ COMBINATIONS = list(
 )
 
 
-def net_of(corruption=None, backbone=None, bottleneck=None, likelihood=None, penalties=(), dtype=torch.float64):
+def net_of(
+    corruption=None, backbone=None, bottleneck=None, likelihood=None, penalties=(), dtype=torch.float64
+):
     spec = Spec.resolved(Vectors(), corruption, backbone or MLP((5,)), bottleneck, likelihood, penalties)
     with seeded(0):
         return Net(spec, Shapes(row=(FEATURES,), latent_dim=LATENT)).to(dtype)

@@ -46,7 +46,7 @@ def test_normal_and_uniform_have_their_moments():
     e, u = numerics.normal(like, numerics.generator(0)), numerics.uniform(like, numerics.generator(0))
     assert abs(e.mean()) < 4 / math.sqrt(len(e))
     assert abs(e.var() - 1) < 4 * math.sqrt(2 / len(e))
-    assert 0 <= u.min() and u.max() < 1
+    assert u.min() >= 0 and u.max() < 1
     assert abs(u.mean() - 0.5) < 4 * math.sqrt(1 / 12 / len(u))
 
 
@@ -86,7 +86,9 @@ def test_antithetic_draws_are_balanced(pairs, dims):
 
 
 def test_gaussian_kl_of_the_textbook():
-    kl = numerics.gaussian_kl(torch.tensor(1.0, dtype=torch.float64), torch.tensor(4.0, dtype=torch.float64).log())
+    kl = numerics.gaussian_kl(
+        torch.tensor(1.0, dtype=torch.float64), torch.tensor(4.0, dtype=torch.float64).log()
+    )
     assert float(kl) == pytest.approx(1.306852819, abs=1e-9)
 
 
@@ -108,7 +110,9 @@ def test_bernoulli_kl_of_the_lecture_notes():
 def test_bernoulli_kl_equals_torch(p, q):
     q = torch.tensor(q, dtype=torch.float64)
     bernoulli = torch.distributions.Bernoulli
-    expected = torch.distributions.kl_divergence(bernoulli(torch.tensor(p, dtype=torch.float64)), bernoulli(q))
+    expected = torch.distributions.kl_divergence(
+        bernoulli(torch.tensor(p, dtype=torch.float64)), bernoulli(q)
+    )
     assert float(numerics.bernoulli_kl(p, q)) == pytest.approx(float(expected), abs=1e-9)
 
 
@@ -133,7 +137,9 @@ def test_unknown_activation_is_refused(refused):
         numerics.activation("rleu")
 
 
-@pytest.mark.parametrize(("follows", "variance"), [("relu", 2 / 400), (None, 2 / (400 + 300)), ("tanh", 2 / 700)])
+@pytest.mark.parametrize(
+    ("follows", "variance"), [("relu", 2 / 400), (None, 2 / (400 + 300)), ("tanh", 2 / 700)]
+)
 def test_initial_weights_keep_the_signal(follows, variance):
     with numerics.seeded(0):
         layer = numerics.init_layer(nn.Linear(400, 300), follows)

@@ -8,8 +8,8 @@ from torch import nn
 from narrows.backbones import MLP, Conv2d, Modules
 from narrows.bottlenecks import Deterministic, Gaussian, TopK
 from narrows.contracts import Part
-from narrows.corruptions import Masking
 from narrows.corruptions import Gaussian as GaussianNoise
+from narrows.corruptions import Masking
 from narrows.likelihoods import Laplace, Normal
 from narrows.penalties import L1, Contractive, KLSparsity
 from narrows.spec import ROOMS, Spec, part_from_json, part_to_json, resolve
@@ -66,14 +66,23 @@ def test_one_penalty_or_several(given):
 
 def test_penalties_by_name():
     assert Spec.resolved(None, None, None, None, None, "l1").penalties == (L1(),)
-    assert Spec.resolved(None, None, None, None, None, ("l1", Contractive())).penalties == (L1(), Contractive())
+    assert Spec.resolved(None, None, None, None, None, ("l1", Contractive())).penalties == (
+        L1(),
+        Contractive(),
+    )
 
 
 SPECS = [
     Spec.resolved("vectors", None, None, None, None, ()),
-    Spec.resolved("vectors", GaussianNoise(0.2), MLP((3, 2), tied=True), TopK(3), Laplace("feature"), (L1(0.1),)),
-    Spec.resolved("images", Masking(0.5), Conv2d((2,)), Gaussian(2.0, 0.1, 0.2), Normal("shared"), Contractive(0.1, 3)),
-    Spec.resolved("vectors", None, None, Deterministic("sigmoid"), "bernoulli", (KLSparsity(2, 0.1), L1(0.2))),
+    Spec.resolved(
+        "vectors", GaussianNoise(0.2), MLP((3, 2), tied=True), TopK(3), Laplace("feature"), (L1(0.1),)
+    ),
+    Spec.resolved(
+        "images", Masking(0.5), Conv2d((2,)), Gaussian(2.0, 0.1, 0.2), Normal("shared"), Contractive(0.1, 3)
+    ),
+    Spec.resolved(
+        "vectors", None, None, Deterministic("sigmoid"), "bernoulli", (KLSparsity(2, 0.1), L1(0.2))
+    ),
 ]
 
 

@@ -32,8 +32,8 @@ from narrows.spec import Spec
 __all__ = ["describe", "load", "save"]
 
 
-def save(path: str | Path, fitted: Fitted, params: dict[str, Any]) -> None:
-    """Write the model; ``params`` are the estimator's own parameters, as JSON.
+def save(path: str | Path, fitted: Fitted, params: dict[str, Any], names: list[str] | None) -> None:
+    """Write the model; ``params`` are the estimator's own parameters as JSON, ``names`` its columns'.
 
     The file appears whole or not at all.
     """
@@ -58,29 +58,32 @@ def save(path: str | Path, fitted: Fitted, params: dict[str, Any]) -> None:
         "noise": fitted.baseline.noise,
         "seed": fitted.seed,
         "params": params,
+        "names": names,
         "training": fitted.training,
         "history": list(fitted.history),
         "versions": {"narrows": __version__, "torch": torch.__version__, "numpy": np.__version__},
     }
-    text = json.dumps(document, allow_nan=True)
-    metadata = {"narrows": text, "checksum": checksum(text, tensors)}
+    document["checksum"] = checksum(document, tensors)
+    # One entry: with several, safetensors would write them in an order of its own, differently each time.
+    metadata = {"narrows": json.dumps(document)}
     with atomic_path(path) as temporary:
         temporary.write_bytes(safetensors.torch.save(tensors, metadata))
 
 
 def load(
     path: str | Path, modules: tuple[nn.Module, nn.Module] | None = None
-) -> tuple[Fitted, dict[str, Any]]:
-    """Read a model back; ``modules`` are the networks of a model that was fitted with the user's own."""
+) -> tuple[Fitted, dict[str, Any], list[str] | None]:
+    """Read a model back, with its ``params`` and ``names``.
+
+    ``modules`` are the networks of a model that was fitted with the user's own.
+    """
     document = describe(path)
     try:
         with safetensors.safe_open(path, "pt") as file:
-            written = (file.metadata() or {}).get("checksum")
-            text = file.metadata()["narrows"]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (safetensors.SafetensorError, struct.error, OSError) as error:
         raise damaged(path, str(error)) from None
-    if checksum(text, tensors) != written:
+    if document.pop("checksum", None) != checksum(document, tensors):
         raise damaged(path, "its checksum does not match")
 
     spec = Spec.from_json(document["spec"], modules)
@@ -93,11 +96,11 @@ def load(
     try:
         net.load_state_dict(weights, assign=True)
     except RuntimeError as error:
-        reason = (
-            "the networks passed are not of the shape that was fitted" if modules else "weights do not fit"
-        )
+        detail = str(error).splitlines()[-1].strip(" \t.")
+        if modules is None:
+            raise damaged(path, f"its weights do not fit its choices: {detail}") from None
         raise ValueError(
-            f"{path} cannot be loaded ({reason}): {str(error).splitlines()[-1].strip()}"
+            f"{path} cannot be loaded with the networks given ({detail}): pass a pair of the shape that was fitted."
         ) from None
     codes = Moments(tensors["codes.mean"], tensors["codes.factor"]) if "codes.mean" in tensors else None
     pca = [tensors[f"pca.{k}"].numpy() for k in ("mean", "components", "variances")]
@@ -112,13 +115,14 @@ def load(
         history=tuple(document["history"]),
         training=document["training"],
     )
-    return fitted, document["params"]
+    return fitted, document["params"], document["names"]
 
 
-def checksum(text: str, tensors: dict[str, Tensor]) -> str:
-    """SHA-256 over the header's document and every tensor's name and bytes, in name order."""
-    digest = hashlib.sha256(text.encode())
+def checksum(document: dict[str, Any], tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over the document and every tensor's name, type, shape and bytes, in name order."""
+    digest = hashlib.sha256(json.dumps(document).encode())
     for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(tensors[name].numpy()).tobytes())
+        array = np.ascontiguousarray(tensors[name].numpy())
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.tobytes())
     return digest.hexdigest()

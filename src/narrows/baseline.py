@@ -7,7 +7,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 ROWS = 20_000  # more rows move a principal plane by less than models differ by
 EXACT = 2_000  # up to this many features every variance is computed, beyond it the leading ones
@@ -51,6 +50,9 @@ def principal(rows: np.ndarray, k: int | None, seed: int) -> Baseline:
 
     ``k=None`` keeps enough components for 95% of the variance, between 2 and 64.
     """
+    # Imported here: it would be half of what `import narrows` adds to torch's time.
+    from sklearn.decomposition import PCA
+
     flat = rows.reshape(len(rows), -1)
     if len(flat) > ROWS:
         flat = flat[np.random.default_rng(seed).choice(len(flat), ROWS, replace=False)]

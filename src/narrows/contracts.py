@@ -185,6 +185,9 @@ class Source(Protocol):
     def batches(self, size: int, gen: torch.Generator | None = None) -> Iterator[Batch]:
         """All rows once, ``size`` at a time; shuffled when ``gen`` is given."""
 
+    def steps(self, size: int) -> int:
+        """How many batches that is."""
+
     def head(self, n: int) -> Tensor:
         """Up to n rows, for data-dependent starts."""
 

@@ -36,7 +36,10 @@ def describe(path: str | Path) -> dict[str, Any]:
         raise ValueError(
             f"{path} is a safetensors file without a narrows model in it, but one written by save() was expected."
         )
-    document = json.loads(metadata["narrows"])
+    try:
+        document = json.loads(metadata["narrows"])
+    except ValueError:
+        raise damaged(path, "its description of the model is not JSON") from None
     if document.get("format") != FORMAT:
         raise ValueError(
             f"{path} has model format {document.get('format')!r}, but this version reads {FORMAT}:"

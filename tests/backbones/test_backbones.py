@@ -109,7 +109,9 @@ def test_copies_answer_alike(part, row):
 
 
 def test_mlp_is_its_layers():
-    widths = [tuple(p.shape) for name, p in net_of(MLP(hidden=(5, 4)), (6,)).named_parameters() if "weight" in name]
+    widths = [
+        tuple(p.shape) for name, p in net_of(MLP(hidden=(5, 4)), (6,)).named_parameters() if "weight" in name
+    ]
     assert sorted(widths) == sorted([(5, 6), (4, 5), (3, 4), (4, 3), (5, 4), (6, 5)])
 
 
@@ -217,7 +219,9 @@ def test_conv2d_halves_height_and_width_per_block(resample):
 
 
 def test_conv2d_is_translation_equivariant_inside():
-    encoder, _ = Conv2d(channels=(4,)).build(Shapes(row=(1, 16, 16), latent_dim=2, input=(1, 16, 16), code=(2,)))
+    encoder, _ = Conv2d(channels=(4,)).build(
+        Shapes(row=(1, 16, 16), latent_dim=2, input=(1, 16, 16), code=(2,))
+    )
     x = torch.zeros(1, 1, 16, 16)
     x[..., 6, 6] = 1.0
     moved = torch.roll(x, (2, 2), (2, 3))
@@ -295,12 +299,17 @@ def test_modules_must_be_modules(refused):
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_every_activation_goes_into_every_network(name):
-    for part, row in ((MLP(hidden=(4,), activation=name), (6,)), (Conv2d(channels=(2,), activation=name), (1, 6, 6))):
+    for part, row in (
+        (MLP(hidden=(4,), activation=name), (6,)),
+        (Conv2d(channels=(2,), activation=name), (1, 6, 6)),
+    ):
         assert net_of(part, row)(rows(2, row)).out.isfinite().all()
 
 
 def test_wide_likelihoods_and_codes_fit_every_network():
     """What the rooms promise one another: any hidden shape goes into any bottleneck, and back."""
     for name in bottlenecks.__all__:
-        spec = Spec.resolved(inputs.Images(), None, Conv2d(channels=(2,)), name, likelihoods.Normal("feature"), ())
+        spec = Spec.resolved(
+            inputs.Images(), None, Conv2d(channels=(2,)), name, likelihoods.Normal("feature"), ()
+        )
         assert Net(spec, Shapes(row=(3, 4, 5), latent_dim=2))(rows(2, (3, 4, 5))).out.shape == (2, 3, 4, 5)

@@ -11,6 +11,7 @@ from narrows import bottlenecks
 from narrows.bottlenecks import Deterministic, Gaussian, TopK
 from narrows.contracts import Shapes
 from narrows.numerics import ACTIVATIONS, CommonNoise, generator, seeded
+from narrows.sources import Memory
 
 PARTS = [
     Deterministic(),
@@ -69,7 +70,9 @@ def test_noise_comes_from_the_generator_alone(part):
     first, again, other = (module(h, generator(seed)).z for seed in (1, 1, 2))
     assert torch.equal(before, torch.get_rng_state())
     assert torch.equal(first, again)
-    assert torch.equal(first, other) == (module(h).rate is None), "a code with a rate is drawn, one without is not"
+    assert torch.equal(first, other) == (module(h).rate is None), (
+        "a code with a rate is drawn, one without is not"
+    )
 
 
 @every
@@ -201,7 +204,9 @@ def test_gaussian_survives_extreme_features():
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"beta": -1}, {"warmup": -0.5}, {"warmup": 2}, {"free_bits": -3}, {"beta": math.nan}], ids=repr
+    "arguments",
+    [{"beta": -1}, {"warmup": -0.5}, {"warmup": 2}, {"free_bits": -3}, {"beta": math.nan}],
+    ids=repr,
 )
 def test_gaussian_refuses_impossible_weights(arguments, refused):
     with refused(*map(repr, arguments.values())):
@@ -236,6 +241,37 @@ def test_topk_passes_gradients_through_survivors_alone():
 
 def test_topk_of_all_units_is_the_plain_code():
     assert torch.equal(built(TopK(LATENT))(features()).z, built(Deterministic())(features()).z)
+
+
+class Standing(torch.nn.Module):
+    """A net whose encoder and embedding do nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = self.encoder = torch.nn.Identity()
+
+
+def test_topk_starts_with_units_that_vary_alike():
+    module, rows = built(TopK(2)), 3 * features(500) + 10
+    module.prepare(Standing(), Memory(rows), generator(0))
+    a = module.project(rows).detach()
+    assert torch.allclose(a.mean(0), torch.zeros(LATENT, dtype=a.dtype), atol=1e-9)
+    assert torch.allclose(a.std(0, correction=0), torch.ones(LATENT, dtype=a.dtype))
+
+
+def test_topk_helps_units_that_are_never_chosen():
+    """One unit far below the others wins rows again after a while in training; none outside it."""
+    module, h = built(TopK(1)).train(), features(200)
+    module.project.linear.bias.data[0] = -3.0
+    assert not (module(h).z[:, 0] != 0).any()
+    for step in range(500):
+        module(h)
+        module.on_step(None, step, 500)
+    assert (module(h).z[:, 0] != 0).any()
+    module.eval()
+    before = [tensor.clone() for tensor in module.buffers()]
+    module(h)
+    assert all(torch.equal(a, b) for a, b in zip(before, module.buffers(), strict=True))
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, "3", None])

@@ -68,7 +68,9 @@ def test_automatic_size_is_the_components_for_95_percent():
         assert nw.Autoencoder(max_epochs=1, scale=None).fit(X).latent_dim_ == rank
     one = rng.normal(size=(200, 1)) @ np.ones((1, 5))
     assert nw.Autoencoder(max_epochs=1).fit(one).latent_dim_ == 2, "never fewer"
-    assert nw.Autoencoder(max_epochs=1, scale=None).fit(rng.normal(size=(300, 100))).latent_dim_ == 64, "never more"
+    assert nw.Autoencoder(max_epochs=1, scale=None).fit(rng.normal(size=(300, 100))).latent_dim_ == 64, (
+        "never more"
+    )
 
 
 # Units
@@ -156,7 +158,9 @@ def test_answers_have_the_precision_of_the_rows(given, answered, precision):
     assert ae.score_samples(X).dtype == np.float64
 
 
-@pytest.mark.parametrize("layout", [np.asfortranarray, lambda X: X[::-1], lambda X: X[:, ::-1], lambda X: X[::2]])
+@pytest.mark.parametrize(
+    "layout", [np.asfortranarray, lambda X: X[::-1], lambda X: X[:, ::-1], lambda X: X[::2]]
+)
 def test_memory_layout_does_not_matter(ae, plane, layout):
     view = layout(plane)
     assert np.allclose(ae.transform(view), ae.transform(np.ascontiguousarray(view)), atol=1e-6)
@@ -177,7 +181,9 @@ def test_samples_come_from_their_seed(variational):
     assert np.array_equal(variational.sample(4, random_state=3), variational.sample(4, random_state=3))
     assert not np.array_equal(variational.sample(4, random_state=3), variational.sample(4, random_state=4))
     state = np.random.RandomState(0)
-    assert not np.array_equal(variational.sample(4, random_state=state), variational.sample(4, random_state=state))
+    assert not np.array_equal(
+        variational.sample(4, random_state=state), variational.sample(4, random_state=state)
+    )
 
 
 def test_paths_between_rows_and_along_latents(variational, plane):
@@ -186,7 +192,9 @@ def test_paths_between_rows_and_along_latents(variational, plane):
         assert steps.shape == (5, 6)
         assert np.allclose(steps[[0, -1]], variational.reconstruct(plane[:2]), rtol=1e-4, atol=1e-4)
     along = variational.traverse(plane[0], dim=1, steps=3)
-    assert along.shape == (3, 6) and np.allclose(along[1], variational.reconstruct(plane[:1])[0], rtol=1e-4, atol=1e-4)
+    assert along.shape == (3, 6) and np.allclose(
+        along[1], variational.reconstruct(plane[:1])[0], rtol=1e-4, atol=1e-4
+    )
 
 
 def test_one_row_is_one_row(variational, plane, refused):
@@ -198,7 +206,9 @@ def test_a_path_stands_for_the_file_behind_it(ae, plane, tmp_path):
     np.save(tmp_path / "rows.npy", plane)
     assert np.array_equal(ae.transform(tmp_path / "rows.npy"), ae.transform(plane))
     assert np.array_equal(ae.transform(str(tmp_path / "rows.npy")), ae.transform(plane))
-    again = nw.Autoencoder(2, max_epochs=30).fit(str(tmp_path / "rows.npy"), validation_data=tmp_path / "rows.npy")
+    again = nw.Autoencoder(2, max_epochs=30).fit(
+        str(tmp_path / "rows.npy"), validation_data=tmp_path / "rows.npy"
+    )
     assert again.n_features_in_ == 6
 
 
@@ -227,7 +237,9 @@ def test_set_output_makes_frames_of_codes(plane, output):
     codes = model.fit(plane).transform(plane)
     assert isinstance(codes, pd.DataFrame if output == "pandas" else pl.DataFrame)
     assert list(codes.columns) == ["autoencoder0", "autoencoder1"] and len(codes) == len(plane)
-    assert np.allclose(model.inverse_transform(codes), model.reconstruct(plane), rtol=1e-4), "frames of codes go back"
+    assert np.allclose(model.inverse_transform(codes), model.reconstruct(plane), rtol=1e-4), (
+        "frames of codes go back"
+    )
     frame = frame_of("pandas", plane)
     if output == "pandas":
         assert list(model.fit(frame).transform(frame).index) == list(frame.index)
@@ -243,8 +255,12 @@ def test_columns_in_another_order_are_refused(plane):
 # Pictures
 
 
-@pytest.mark.parametrize("shape", [(20, 8, 8), (20, 8, 8, 1), (20, 8, 8, 3), (20, 3, 8, 8), (20, 9, 5), (20, 1, 1)])
-@pytest.mark.parametrize("backbone", [Conv2d(channels=(4,)), Conv2d(channels=(4,), resample="pool"), MLP((8,))])
+@pytest.mark.parametrize(
+    "shape", [(20, 8, 8), (20, 8, 8, 1), (20, 8, 8, 3), (20, 3, 8, 8), (20, 9, 5), (20, 1, 1)]
+)
+@pytest.mark.parametrize(
+    "backbone", [Conv2d(channels=(4,)), Conv2d(channels=(4,), resample="pool"), MLP((8,))]
+)
 def test_pictures_come_back_as_pictures(shape, backbone):
     X = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     ae = nw.Autoencoder(2, backbone=backbone, max_epochs=2).fit(X)
@@ -263,7 +279,9 @@ def test_channels_first_and_last_are_the_same_pictures():
     last = nw.recipes.convolutional(2, max_epochs=2).fit(X)
     first = nw.recipes.convolutional(2, max_epochs=2).fit(X.transpose(0, 3, 1, 2))
     assert np.array_equal(last.transform(X), first.transform(X.transpose(0, 3, 1, 2)))
-    assert np.array_equal(last.reconstruct(X), first.reconstruct(X.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1))
+    assert np.array_equal(
+        last.reconstruct(X), first.reconstruct(X.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+    )
 
 
 def test_a_convolutional_model_learns_digits(images):

@@ -43,7 +43,10 @@ def test_scikit_learns_own_checks(recipe):
 
 def test_parameters_of_parts_are_reached_by_their_long_names():
     ae = nw.Autoencoder(
-        bottleneck=Gaussian(beta=2.0), penalties=(L1(0.1), L1(0.2)), corruption=Masking(0.3), backbone=MLP((7,))
+        bottleneck=Gaussian(beta=2.0),
+        penalties=(L1(0.1), L1(0.2)),
+        corruption=Masking(0.3),
+        backbone=MLP((7,)),
     )
     params = ae.get_params()
     assert params["bottleneck__beta"] == 2.0
@@ -132,7 +135,9 @@ def test_grid_search_reaches_into_parts(plane):
 
 
 def test_parts_may_be_searched_by_name(plane):
-    search = GridSearchCV(nw.Autoencoder(2, max_epochs=2), {"likelihood": ["laplace", Normal("shared")]}, cv=2)
+    search = GridSearchCV(
+        nw.Autoencoder(2, max_epochs=2), {"likelihood": ["laplace", Normal("shared")]}, cv=2
+    )
     assert search.fit(plane).best_params_["likelihood"] in ("laplace", Normal("shared"))
 
 
@@ -141,7 +146,9 @@ def test_in_a_pipeline_before_a_classifier():
 
     X, y = load_digits(return_X_y=True)
     X, y = X[:400], y[:400]
-    model = make_pipeline(StandardScaler(), nw.Autoencoder(10, max_epochs=15), LogisticRegression(max_iter=1000))
+    model = make_pipeline(
+        StandardScaler(), nw.Autoencoder(10, max_epochs=15), LogisticRegression(max_iter=1000)
+    )
     assert cross_val_score(model, X, y, cv=2).mean() > 0.7
 
 

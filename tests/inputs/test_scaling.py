@@ -47,7 +47,9 @@ def test_pictures_share_one_scale():
     minmax, robust = (learn_affine(rows, how, unit=False, shared=True) for how in ("minmax", "robust"))
     assert minmax.scale.size == robust.scale.size == 1
     standard = scaled(rows, "standard", shared=True)
-    assert np.allclose(standard.mean((0, 2, 3)), 0) and np.allclose(standard.std((0, 2, 3)), 1), "one per channel"
+    assert np.allclose(standard.mean((0, 2, 3)), 0) and np.allclose(standard.std((0, 2, 3)), 1), (
+        "one per channel"
+    )
     assert minmax.log_jacobian((3, 4, 5)) == pytest.approx(60 * np.log(rows.max() - rows.min()))
 
 
@@ -60,7 +62,9 @@ def test_constant_columns_are_only_shifted(how):
 
 def test_large_offsets_keep_their_digits():
     rows = 1e9 + np.arange(10.0)[:, None]
-    assert np.allclose(scaled(rows, "standard", dtype=torch.float32), StandardScaler().fit_transform(rows), atol=1e-6)
+    assert np.allclose(
+        scaled(rows, "standard", dtype=torch.float32), StandardScaler().fit_transform(rows), atol=1e-6
+    )
 
 
 AUTO = {

@@ -61,7 +61,11 @@ def test_rows_go_back_to_the_kind_that_was_given():
     assert schema.restore(rows, like=rows) is rows, "an array for an array, whatever was fitted"
     assert isinstance(schema.restore(rows, like=pl.DataFrame(TABLE)), pl.DataFrame)
     assert Vectors().learn(rows).restore(rows) is rows
-    assert list(Vectors().learn(rows).restore(rows, like=pd.DataFrame(TABLE).iloc[:1]).columns) == ["a", "b", "c"]
+    assert list(Vectors().learn(rows).restore(rows, like=pd.DataFrame(TABLE).iloc[:1]).columns) == [
+        "a",
+        "b",
+        "c",
+    ]
 
 
 def test_pandas_keeps_its_index():

@@ -13,8 +13,14 @@ from narrows.numerics import generator
 
 PARTS = [
     Bernoulli(),
-    *(Normal(*choice) for choice in itertools.product(("unit", "shared", "feature"), ("identity", "sigmoid"))),
-    *(Laplace(*choice) for choice in itertools.product(("unit", "shared", "feature"), ("identity", "sigmoid"))),
+    *(
+        Normal(*choice)
+        for choice in itertools.product(("unit", "shared", "feature"), ("identity", "sigmoid"))
+    ),
+    *(
+        Laplace(*choice)
+        for choice in itertools.product(("unit", "shared", "feature"), ("identity", "sigmoid"))
+    ),
 ]
 ROW = (3,)
 

@@ -25,7 +25,9 @@ every = pytest.mark.parametrize("part", PARTS, ids=repr)
 
 
 def net_of(part, hidden=(6,), bottleneck=None, dtype=torch.float64):
-    spec = Spec.resolved(Vectors(), None, MLP(hidden, "tanh"), bottleneck or Deterministic("sigmoid"), None, part)
+    spec = Spec.resolved(
+        Vectors(), None, MLP(hidden, "tanh"), bottleneck or Deterministic("sigmoid"), None, part
+    )
     with seeded(0):
         return Net(spec, Shapes(row=(FEATURES,), latent_dim=LATENT)).to(dtype)
 
@@ -220,5 +222,7 @@ def test_contractive_probes_are_unbiased():
 
 def test_contractive_estimate_sharpens_with_more_probes():
     x = rows(1).expand(2000, -1)
-    spreads = [float(value(net_of(Contractive(1.0, probes=m)), x, generator(0)).detach().std()) for m in (1, 16)]
+    spreads = [
+        float(value(net_of(Contractive(1.0, probes=m)), x, generator(0)).detach().std()) for m in (1, 16)
+    ]
     assert spreads[1] == pytest.approx(spreads[0] / 4, rel=0.15)

@@ -134,7 +134,12 @@ def test_scores_of_probabilities_have_no_jacobian(models, X):
 def test_scores_of_a_linear_variational_model_are_its_exact_elbo(X):
     """Squared error is quadratic in the code, so 16 antithetic draws give its mean without error."""
     ae = nw.Autoencoder(
-        3, backbone=LINEAR, bottleneck="gaussian", likelihood=Normal("feature"), max_epochs=5, precision="float64"
+        3,
+        backbone=LINEAR,
+        bottleneck="gaussian",
+        likelihood=Normal("feature"),
+        max_epochs=5,
+        precision="float64",
     ).fit(X)
     net, affine = ae.net_, ae.fitted_.affine
     with torch.no_grad():
@@ -164,10 +169,8 @@ def test_scores_average_over_the_posterior_and_not_its_mean(models, X):
     assert got == pytest.approx(draws.mean(), abs=0.2 * gap)
 
 
-@every
+@pytest.mark.parametrize("kind", ["deterministic", "gaussian", "topk", "minmax"])
 def test_usual_rows_score_higher(models, X, kind):
-    if kind == "bernoulli":
-        pytest.skip("cross-entropy has no meaning outside [0, 1]")
     far = X + 30 * np.array([1, -1, 1, -1, 1])
     assert (models[kind].score_samples(X).min() > models[kind].score_samples(far)).all()
 
@@ -250,7 +253,7 @@ def test_interpolation_goes_straight_from_end_to_end(models, X, kind):
 def test_traversal_moves_one_latent(models, X, kind):
     fitted = models[kind].fitted_
     steps = tasks.traverse(fitted, X[:1], dim=1, steps=7, span=2.0)
-    spread = 1.0 if kind == "gaussian" else tasks.encode(fitted, X)[:, 1].std(ddof=1)
+    spread = 1.0 if kind == "gaussian" else tasks.encode(fitted, X)[:, 1].std()
     z = np.repeat(tasks.encode(fitted, X[:1]), 7, 0)
     z[:, 1] += np.linspace(-2, 2, 7) * spread
     assert steps.shape == (7, 5)

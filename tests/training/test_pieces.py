@@ -99,13 +99,19 @@ def test_a_scale_of_gradients_is_learned_whatever_it_is():
     )
 
 
-@pytest.mark.parametrize(("gradient", "loss"), [(math.nan, 1.0), (math.inf, 1.0), (1.0, math.nan), (1.0, math.inf)])
+@pytest.mark.parametrize(
+    ("gradient", "loss"), [(math.nan, 1.0), (math.inf, 1.0), (1.0, math.nan), (1.0, math.inf)]
+)
 def test_a_non_finite_step_leaves_everything_as_it_was(gradient, loss):
     net = network()
     guard = Guard(make_adam(net, 0.0))
     step(guard, net, 1.0)
     (state,) = guard.optimizer.state.values()
-    before = [net.weight.detach().clone(), *(state[k].clone() for k in ("step", "exp_avg", "exp_avg_sq")), guard.norm]
+    before = [
+        net.weight.detach().clone(),
+        *(state[k].clone() for k in ("step", "exp_avg", "exp_avg_sq")),
+        guard.norm,
+    ]
     assert step(guard, net, gradient, loss) == 1
     after = [net.weight.detach(), *(state[k] for k in ("step", "exp_avg", "exp_avg_sq")), guard.norm]
     assert all(torch.equal(a, b) for a, b in zip(after, before, strict=True))
@@ -213,7 +219,9 @@ def test_a_bar_on_a_terminal():
         assert words in shown
 
 
-@pytest.mark.parametrize(("verbose", "kind"), [(0, progress.Silent), (1, progress.Lines), (True, progress.Lines)])
+@pytest.mark.parametrize(
+    ("verbose", "kind"), [(0, progress.Silent), (1, progress.Lines), (True, progress.Lines)]
+)
 def test_the_screen_suits_where_it_is(verbose, kind):
     assert isinstance(progress.reporter(verbose), kind)
 
@@ -222,7 +230,8 @@ def test_the_screen_suits_where_it_is(verbose, kind):
 
 
 def test_precisions():
-    assert [Settings(precision=p).dtype for p in ("auto", "float32", "float64")] == [torch.float32] * 2 + [torch.float64]
+    got = [Settings(precision=precision).dtype for precision in ("auto", "float32", "float64")]
+    assert got == [torch.float32, torch.float32, torch.float64]
 
 
 @pytest.mark.parametrize("rows", [1, 10, 1000, 60_000, 10**7])
@@ -233,7 +242,9 @@ def test_an_automatic_batch_is_sensible(rows):
 
 def test_an_automatic_rate_is_lower_for_deeper_networks():
     def rate(hidden, **settings):
-        ae = nw.Autoencoder(2, backbone=nw.backbones.MLP(hidden), max_epochs=1).fit([[0.0, 1], [2, 3], [4, 5]])
+        ae = nw.Autoencoder(2, backbone=nw.backbones.MLP(hidden), max_epochs=1).fit(
+            [[0.0, 1], [2, 3], [4, 5]]
+        )
         return Settings(**settings).rate(ae.net_)
 
     assert rate(()) > rate((4, 4, 4, 4)) > 0

@@ -35,7 +35,7 @@ def equal(first, second):
 def test_the_same_seed_gives_the_same_weights(recipe):
     ae = fitted(recipe)
     first = weights(ae)
-    torch.rand(7), np.random.rand(7)  # noqa: B018, NPY002 (others may draw as they like)
+    torch.rand(7), np.random.rand(7)  # noqa: NPY002 (others may draw as they like)
     assert equal(weights(fitted(recipe)), first)
     assert equal(weights(ae.fit(rows_for(recipe))), first), "fit twice is fit once"
     assert not equal(weights(fitted(recipe, random_state=1)), first)
@@ -55,7 +55,9 @@ for recipe in nw.recipes.__all__:
 print(json.dumps(found))
 """
     first, second = (
-        json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
+        json.loads(
+            subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+        )
         for code in (script, "import torch, numpy; torch.rand(9); numpy.random.seed(3)\n" + script)
     )
     assert first == second and set(first) == set(nw.recipes.__all__)
@@ -84,7 +86,9 @@ def test_a_random_state_moves_on_from_fit_to_fit():
 
 
 def test_no_seed_is_a_new_one_every_time():
-    assert not equal(weights(fitted("linear", random_state=None)), weights(fitted("linear", random_state=None)))
+    assert not equal(
+        weights(fitted("linear", random_state=None)), weights(fitted("linear", random_state=None))
+    )
 
 
 def test_double_precision_is_double_throughout():
@@ -98,7 +102,9 @@ def test_double_precision_is_double_throughout():
 
 def pair():
     torch.manual_seed(0)
-    encoder = nn.Sequential(nn.Linear(30, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 3))
+    encoder = nn.Sequential(
+        nn.Linear(30, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 3)
+    )
     return encoder, nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 30))
 
 

@@ -30,7 +30,9 @@ Data = Annotated[
 
 
 def demo(
-    *, out: Annotated[Path, Parameter(help="The folder for the report.")] = Path("narrows-demo")
+    *,
+    out: Annotated[Path, Parameter(help="The folder for the report.")] = Path("narrows-demo"),
+    seed: Seed = 0,
 ) -> None:
     """Train every recipe on real digits and write a report.
 
@@ -47,7 +49,7 @@ def demo(
     """
     from narrows import demo as work
 
-    work.run(str(out))
+    work.run(out, seed=seed)
 
 
 def fit(

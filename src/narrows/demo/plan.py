@@ -54,7 +54,7 @@ _PLAN: dict[str, dict[str, Any]] = {  # in the order of the story: from PCA outw
     "deep": {"latent_dim": 8, "hidden": SMALLER},
     "convolutional": {"latent_dim": 8, "max_epochs": 40},
     "variational": {"latent_dim": 8, "hidden": SMALLER},
-    "beta_variational": {"latent_dim": 8, "beta": 2.0, "hidden": SMALLER},
+    "beta_variational": {"latent_dim": 8, "hidden": SMALLER},
     "convolutional_variational": {"latent_dim": 8, "max_epochs": 40},
     "denoising": {"latent_dim": 16, "noise": 0.3, "hidden": SMALLER},
     "denoising_convolutional": {"latent_dim": 16, "noise": 0.3, "max_epochs": 40},

@@ -1,13 +1,16 @@
 """Reaching into parts the way scikit-learn reaches into nested estimators: ``bottleneck__beta``,
-``penalties__0__weight``."""
+``penalties__0__weight``; and parameters as JSON."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
+import numpy as np
+from torch import nn
+
 from narrows.contracts import Part
-from narrows.spec import resolve
+from narrows.spec import part_from_json, part_to_json, resolve
 
 CHOICES = ("input", "corruption", "backbone", "bottleneck", "likelihood")
 
@@ -51,3 +54,35 @@ def replaced(owner: str, value: Any, path: list[str], new: Any) -> Any:
         raise ValueError(f"Invalid parameter {head!r} for {owner}={what}: its parameters are {known}.")
     inner = replaced(head, getattr(part, head), rest, new) if rest else new
     return dataclasses.replace(part, **{head: inner})
+
+
+def to_json(params: dict[str, Any]) -> dict[str, Any]:
+    """An estimator's own parameters as JSON; callbacks and the user's networks are not data."""
+    return {name: _plain(value) for name, value in params.items() if name != "callbacks"}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, nn.Module):
+        return None  # `load` is given it again
+    if isinstance(value, Part):
+        return part_to_json(value)
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def from_json(data: dict[str, Any], modules: tuple[nn.Module, nn.Module] | None) -> dict[str, Any]:
+    """The inverse of :func:`to_json`."""
+    params = dict(data)
+    for name in CHOICES:
+        if isinstance(params[name], dict):
+            params[name] = part_from_json(name, params[name], modules)
+    if modules is not None and not isinstance(params["backbone"], Part):
+        params["backbone"] = tuple(modules)  # it was given as a plain pair
+    if isinstance(params["penalties"], list):
+        params["penalties"] = tuple(
+            part_from_json("penalty", p) if isinstance(p, dict) else p for p in params["penalties"]
+        )
+    elif isinstance(params["penalties"], dict):
+        params["penalties"] = part_from_json("penalty", params["penalties"])
+    return params

@@ -11,17 +11,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from narrows import artifact, tasks
-from narrows.contracts import Part
-from narrows.estimators._params import nested, replaced
+from narrows.estimators._params import CHOICES, from_json, nested, replaced, to_json
 from narrows.fitted import Fitted
 from narrows.inputs import _checks
 from narrows.inputs.schemas import infer
 from narrows.sources.files import read
-from narrows.spec import Spec, part_from_json, part_to_json
+from narrows.spec import Spec
 from narrows.training import Settings, fit
-
-_PARTS = {"input": "input", "corruption": "corruption", "backbone": "backbone", "bottleneck": "bottleneck",
-          "likelihood": "likelihood"}  # fmt: skip
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -149,7 +145,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         for key, value in params.items():
             owner, *path = key.split("__")
             if path:
-                if owner not in (*_PARTS, "penalties"):
+                if owner not in (*CHOICES, "penalties"):
                     raise ValueError(f"Invalid parameter {owner!r} for estimator {type(self).__name__}.")
                 setattr(self, owner, replaced(owner, getattr(self, owner), path, value))
         return self
@@ -168,7 +164,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         share of X that would be held out for early stopping.
         """
         settings = Settings(**{f: getattr(self, f) for f in Settings.__dataclass_fields__})
-        parts = [getattr(self, name) for name in (*_PARTS, "penalties")]
+        parts = [getattr(self, name) for name in (*CHOICES, "penalties")]
         spec = Spec.resolved(*parts)
         X = _loaded(X)
         if spec.input is None:
@@ -308,10 +304,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one ``.safetensors`` file: weights, choices, schema, scaler, versions, checksum."""
         check_is_fitted(self)
-        params = {k: _jsonable(v) for k, v in self.get_params(deep=False).items() if k != "callbacks"}
-        params["random_state"] = self.fitted_.seed
+        params = to_json(self.get_params(deep=False)) | {"random_state": self.fitted_.seed}
         names = getattr(self, "feature_names_in_", None)
-        artifact.save(path, self.fitted_, {"params": params, "names": None if names is None else list(names)})
+        artifact.save(path, self.fitted_, params, None if names is None else list(names))
 
 
 def load(path: str | os.PathLike[str], modules: tuple[nn.Module, nn.Module] | None = None) -> Autoencoder:
@@ -319,30 +314,13 @@ def load(path: str | os.PathLike[str], modules: tuple[nn.Module, nn.Module] | No
 
     ``modules``: the (encoder, decoder) of a model that was fitted with networks of your own.
     """
-    fitted, document = artifact.load(path, modules)
-    params = {}
-    for name, value in document["params"].items():
-        if name in _PARTS and isinstance(value, dict):
-            value = part_from_json(name, value, modules)
-        elif name == "penalties":
-            value = tuple(part_from_json("penalty", p) if isinstance(p, dict) else p for p in value)
-        params[name] = value
-    ae = Autoencoder(**params)
+    fitted, params, names = artifact.load(path, modules)
+    ae = Autoencoder(**from_json(params, modules))
     ae.fitted_ = fitted
     ae.n_features_in_ = fitted.schema.features
-    if document["names"] is not None:
-        ae.feature_names_in_ = np.asarray(document["names"], dtype=object)
+    if names is not None:
+        ae.feature_names_in_ = np.asarray(names, dtype=object)
     return ae
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, nn.Module):
-        return None  # the user's own network: `load` is given it again
-    if isinstance(value, Part):
-        return part_to_json(value)
-    if isinstance(value, (tuple, list)):
-        return [_jsonable(v) for v in value]
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _loaded(X: Any) -> Any:

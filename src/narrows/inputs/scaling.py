@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.preprocessing import RobustScaler, StandardScaler
 from torch import Tensor
 
 SCALES = (None, "auto", "standard", "minmax", "robust")
@@ -79,6 +78,9 @@ def learn_affine(rows: np.ndarray, how: str | None, *, unit: bool, shared: bool)
     if how == "minmax":
         low, high = rows.min(0), rows.max(0)
         return _between(low.min(), high.max()) if shared else _between(low, high)
+    # Imported here for the sake of `import narrows`'s time.
+    from sklearn.preprocessing import RobustScaler, StandardScaler
+
     columns = rows.reshape(len(rows), -1)
     if shared and how == "standard":
         columns = rows.swapaxes(0, 1).reshape(rows.shape[1], -1).T

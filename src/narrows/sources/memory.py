@@ -34,11 +34,18 @@ class Memory:
         A last batch of a single row joins the one before it: statistics of one row (batch
         normalisation, mean activity) mean nothing.
         """
-        n = len(self)
-        order = None if gen is None else torch.randperm(n, generator=gen).to(self.x.device)
-        stops = [*range(size, n, size), n]
-        if len(stops) > 1 and stops[-1] - stops[-2] == 1:
-            del stops[-2]
+        order = None if gen is None else torch.randperm(len(self), generator=gen).to(self.x.device)
+        stops = self._stops(size)
         for start, stop in zip([0, *stops], stops, strict=False):
             take = slice(start, stop) if order is None else order[start:stop]
             yield Batch(*(None if t is None else t[take] for t in (self.x, self.x_in, self.side)))
+
+    def steps(self, size: int) -> int:
+        """How many batches that is."""
+        return len(self._stops(size))
+
+    def _stops(self, size: int) -> list[int]:
+        stops = [*range(size, len(self), size), len(self)]
+        if size > 1 and len(stops) > 1 and stops[-1] - stops[-2] == 1:
+            del stops[-2]
+        return stops

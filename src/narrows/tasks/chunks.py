@@ -37,11 +37,10 @@ def through(
     with threads(work(net, CHUNK)):
         for start in range(0, len(rows), CHUNK):
             part = rows[start : start + CHUNK]
-            x = (
-                fitted.affine.forward(part, fitted.dtype)
-                if scaled
-                else torch.as_tensor(part, dtype=fitted.dtype)
-            )
+            if scaled:
+                x = fitted.affine.forward(part, fitted.dtype)
+            else:  # a frame's array is read-only and a view may run backwards: torch takes neither
+                x = torch.from_numpy(np.require(part, requirements="CW")).to(fitted.dtype)
             got = step(padded(x).to(fitted.device))[: len(part)].cpu().numpy()
             if answer is None:
                 answer = np.empty((len(rows), *got.shape[1:]), got.dtype)

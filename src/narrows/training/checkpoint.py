@@ -24,11 +24,13 @@ class Best:
         """Keep the present weights if ``value`` is the best yet; says whether it was."""
         if not value < self.value:
             return False
-        self.value, self.epoch = value, epoch
-        self.keep()
+        self.value = value
+        self.keep(epoch)
         return True
 
-    def keep(self) -> None:
+    def keep(self, epoch: int) -> None:
+        """Keep the present weights, whatever they are worth."""
+        self.epoch = epoch
         state = self._state()
         if self._kept is None:
             self._kept = [t.clone() for t in state]

@@ -103,8 +103,8 @@ def moments(net: Net, rows: Memory) -> Moments | None:
     codes = torch.cat([net.encode(part).mean.flatten(1) for part in x.split(1024)])
     mean = codes.mean(0)
     if codes.shape[1] <= RANK:
-        variances, axes = torch.linalg.eigh(torch.cov(codes.T, correction=0).reshape(2 * mean.shape))
-        return Moments(mean, axes * variances.clamp(min=0).sqrt())
+        variances, axes = torch.linalg.eigh(torch.cov(codes.double().T, correction=0).reshape(2 * mean.shape))
+        return Moments(mean, (axes * variances.clamp(min=0).sqrt()).to(mean.dtype))
     # A wide code: its covariance would be larger than the rows it is estimated from.
     some = (codes - mean)[:RANK]
     return Moments(mean, some.T / len(some) ** 0.5)

@@ -57,7 +57,7 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
     net.call_hook("prepare", net, rows, noise)
 
     size = settings.batch(len(rows))
-    steps = max(1, sum(1 for _ in range(0, len(rows), size)))
+    steps = rows.steps(size)
     stoppable = valid is not None and settings.patience is not None
     epochs = min(settings.max_epochs, math.ceil(STEPS / steps)) if stoppable else settings.max_epochs
     total = steps * epochs
@@ -65,7 +65,7 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
     guard = Guard(make_adam(net, settings.weight_decay))
     on_step, on_epoch = list(net.hooks("on_step")), list(net.hooks("on_epoch"))
     best, slow, tries, step, turned = Best(net), 1.0, 0, 0, 0
-    best.keep()  # the weights to return to before the first epoch is done
+    best.keep(-1)  # the weights to return to before the first epoch is done
     screen = reporter(settings.verbose)
     call(settings.callbacks, "on_fit_start", state)
     screen.start(epochs)
@@ -101,7 +101,7 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
                 best.restore()
                 guard, slow = Guard(make_adam(net, settings.weight_decay)), slow * SLOWER
             elif valid is None:
-                best.keep()
+                best.keep(epoch)
             else:
                 best.offer(row["val_loss"], epoch)
 
@@ -119,10 +119,18 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
             if state.stop or step >= schedule.end:
                 break
     except KeyboardInterrupt:
+        if not state.history:
+            screen.stop("interrupted before the first epoch was done")
+            raise
         state.stop, state.reason = True, "interrupted: the best model so far is kept"
     except BaseException:
         screen.stop("stopped by an error")
         raise
+    if tries and best.epoch < 0:
+        raise TrainingError(
+            f"Not one of {len(state.history)} epochs had a finite loss: look for extreme values in the data or pass"
+            " scale='robust'."
+        )
     best.restore()
     net.zero_grad(set_to_none=True)
     net.eval()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -29,7 +30,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         def whole(value: Any) -> bool:
-            return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+            return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+
+        def number(value: Any) -> bool:
+            return isinstance(value, Real) and not isinstance(value, bool)
 
         def need(fine: bool, name: str, wanted: str) -> None:
             if not fine:
@@ -39,12 +43,15 @@ class Settings:
         need(
             self.batch_size == "auto" or whole(self.batch_size), "batch_size", "'auto' or a whole number ≥ 1"
         )
-        rate = self.learning_rate
-        positive = isinstance(rate, (int, float)) and 0 < rate < math.inf
-        need(rate == "auto" or positive, "learning_rate", "'auto' or a positive number")
-        need(self.weight_decay >= 0, "weight_decay", "a number ≥ 0")
+        rate, decay, held = self.learning_rate, self.weight_decay, self.validation_fraction
+        need(
+            rate == "auto" or (number(rate) and 0 < rate < math.inf),
+            "learning_rate",
+            "'auto' or a positive number",
+        )
+        need(number(decay) and 0 <= decay < math.inf, "weight_decay", "a number ≥ 0")
         need(self.patience is None or whole(self.patience), "patience", "None or a whole number ≥ 1")
-        need(0 <= self.validation_fraction < 1, "validation_fraction", "a share 0 ≤ fraction < 1")
+        need(number(held) and 0 <= held < 1, "validation_fraction", "a share 0 ≤ fraction < 1")
         need(self.precision in PRECISIONS, "precision", f"one of {', '.join(map(repr, PRECISIONS))}")
 
     @property
