@@ -3,6 +3,7 @@
 #   make demo    train every recipe on real digits and write narrows-demo/report.html
 #   make test    run the tests
 #   make lint    check style and the direction of imports
+#   make bench   measure the figures of docs/results.md (ONLY="vanilla deep" for some of them)
 #   make clean   remove the virtual environment and what the tools left
 #
 # PYTHON is the interpreter that the environment is made with. CONSTRAINTS is a file of pinned versions;
@@ -15,7 +16,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/core.stamp
@@ -29,6 +30,9 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 
+bench: $(VENV)/bench.stamp
+	$(BIN)/python benchmarks/foundation.py $(ONLY)
+
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
@@ -38,7 +42,7 @@ $(VENV)/core.stamp: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@touch $@
 
 # The extras stand on the core, so that they never bring a second copy of it.
-$(VENV)/test.stamp $(VENV)/lint.stamp: $(VENV)/%.stamp: $(VENV)/core.stamp
+$(VENV)/test.stamp $(VENV)/lint.stamp $(VENV)/bench.stamp: $(VENV)/%.stamp: $(VENV)/core.stamp
 	@echo "Installing what '$*' needs into $(VENV) (once) ..."
 	@$(PIP) --editable '.[$*]'
 	@touch $@

@@ -1,6 +1,6 @@
 """What the first models reach on MNIST and Fashion-MNIST, with the baselines beside them.
 
-    NARROWS_DATA=folder python benchmarks/foundation.py [name …]
+    make bench [ONLY="vanilla deep"]
 
 Each job prints one line per figure: what, the figure, the bar it is held against, seconds of
 training.  Test images are never trained or tuned on.
