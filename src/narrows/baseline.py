@@ -31,7 +31,7 @@ class Baseline:
         return (rows - self.mean) @ self.components.T @ self.components + self.mean
 
     def nll(self, rows: np.ndarray) -> np.ndarray:
-        """−ln p(row) under probabilistic PCA, (n,) nats, in scaled units; inf if nothing is left out."""
+        """−ln p(row) under probabilistic PCA, (n,) nats, in scaled units; −inf if nothing is left out."""
         d, k = self.mean.size, len(self.components)
         if k >= d or self.noise <= 0:
             return np.full(len(rows), -math.inf)
@@ -62,9 +62,11 @@ def principal(rows: np.ndarray, k: int | None, seed: int) -> Baseline:
         solver, count = ("covariance_eigh" if n >= d else "full"), full
     else:
         solver, count = "randomized", min(full, 64 if k is None else k)
-    flat = flat.astype(np.float64 if d <= 64 else flat.dtype, copy=False)
+    # Centred in float64 first: the solver's sums of squares would lose what stands beside a large mean.
+    mean = flat.mean(0, dtype=np.float64)
     if n == 1:
-        return Baseline(flat[0], np.zeros((0, d), flat.dtype), np.zeros(0), 0.0)
+        return Baseline(mean, np.zeros((0, d)), np.zeros(0), 0.0)
+    flat = (flat - mean).astype(np.float64 if d <= 64 else flat.dtype)
     with np.errstate(invalid="ignore"):  # constant rows have no variance to take shares of
         pca = PCA(n_components=count, svd_solver=solver, random_state=seed).fit(flat)
     variances = np.maximum(pca.explained_variance_, 0) * (n - 1) / n
@@ -74,4 +76,4 @@ def principal(rows: np.ndarray, k: int | None, seed: int) -> Baseline:
         k = int(np.clip(np.searchsorted(share, 0.95) + 1, 2, 64))
     k = min(k, count)
     noise = max(total - float(variances[:k].sum()), 0.0) / max(d - k, 1)
-    return Baseline(pca.mean_, pca.components_[:k], variances[:k], noise)
+    return Baseline(mean, pca.components_[:k], variances[:k], noise)

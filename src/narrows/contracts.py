@@ -124,6 +124,8 @@ class Part(Protocol):
     ``on_step(net, step, total)``   after every step (warm-ups);
     ``on_epoch(net, epoch)``        after every epoch (a prior that keeps the old posterior);
     ``tie(net)``                    once, when the net is assembled (shared weights).
+
+    and an attribute ``settled``, False while a warm-up keeps the objective from its final form.
     """
 
     def build(self, shapes: Shapes) -> Any: ...
@@ -189,7 +191,7 @@ class Source(Protocol):
         """How many batches that is."""
 
     def head(self, n: int) -> Tensor:
-        """Up to n rows, for data-dependent starts."""
+        """Up to n rows from all over the source, for data-dependent starts."""
 
 
 class Schema(Protocol):

@@ -79,15 +79,17 @@ class Net(nn.Module):
         """One pass.  ``x_in``: an encoder input of the caller's own; else x, corrupted if ``gen``."""
         if x_in is None:
             x_in = x if gen is None or self.corruption is None else self.corruption(x, gen)
-        for layer in self._dropouts:
-            layer.gen = dropout
-        embedded = self.embed(x_in)
-        if self.side == "input":
-            side = embedded
-        code = self.bottleneck(self.encoder(embedded), gen)
-        out = self.decoder(code.z, side)
-        for layer in self._dropouts:
-            layer.gen = None
+        try:
+            for layer in self._dropouts:
+                layer.gen = dropout
+            embedded = self.embed(x_in)
+            if self.side == "input":
+                side = embedded
+            code = self.bottleneck(self.encoder(embedded), gen)
+            out = self.decoder(code.z, side)
+        finally:  # an interrupt must not leave dropout switched on
+            for layer in self._dropouts:
+                layer.gen = None
         return Pass(x=x, x_in=x_in, code=code, out=out, side=side, gen=gen)
 
     def terms(self, p: Pass) -> dict[str, Tensor]:

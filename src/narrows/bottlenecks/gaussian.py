@@ -62,7 +62,12 @@ class _Gaussian(nn.Module):
         self.spread = nn.Linear(math.prod(shapes.hidden), shapes.latent_dim)
         init_layer(self.spread, None)
         self.prior = part.prior.build(shapes)
-        self.progress = 1.0  # of the warm-up; 1 outside training
+        self.progress = 0.0 if part.warmup else 1.0
+
+    @property
+    def settled(self) -> bool:
+        """Whether the warm-up is over: until then training and the monitor ask for different things."""
+        return self.progress >= 1.0
 
     def on_step(self, net: nn.Module, step: int, total: int) -> None:
         """Advance the warm-up; ``step`` steps of ``total`` are done."""

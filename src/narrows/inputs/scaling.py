@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+FILLED = 0.5  # data within [0, 1] that reach at least so far are left as they are
 SCALES = (None, "auto", "standard", "minmax", "robust")
 
 
@@ -42,11 +43,9 @@ class Affine:
         return x.to(dtype)
 
     def inverse(self, x: Tensor) -> np.ndarray:
-        """Scaled tensor to an array in the user's units, of the tensor's precision."""
+        """Scaled tensor to an array in the user's units; float64, so that a large shift costs no digits."""
         rows = x.cpu().numpy()
-        if self.identity:
-            return rows
-        return (rows * self.scale + self.shift).astype(rows.dtype)
+        return rows if self.identity else rows * self.scale + self.shift
 
     def log_jacobian(self, row: tuple[int, ...]) -> float:
         """Σ ln scale over a row's entries: what a density gains, in nats, going back to user units."""
@@ -67,7 +66,7 @@ def learn_affine(rows: np.ndarray, how: str | None, *, unit: bool, shared: bool)
         within = low.min() >= 0 and high.max() <= 255
         if not (unit or shared or within):
             how = "standard"
-        elif low.min() >= 0 and high.max() <= 1:
+        elif (shared or one_range(low, high)) and low.min() >= 0 and FILLED <= high.max() <= 1:
             how = None  # already there, and 0 and 1 mean something
         elif shared or one_range(low, high):
             return _between(low.min(), high.max())

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from narrows.contracts import Shapes
+from narrows.likelihoods._offset import Offset
 
 MEANS = ("identity", "sigmoid", "auto")
 SPREADS = ("unit", "shared", "feature")
@@ -33,12 +34,14 @@ class Location(nn.Module):
         super().__init__()
         self.unit = mean == "sigmoid" or (mean == "auto" and shapes.bounded)
         self.missing = shapes.missing
+        self.offset = Offset(shapes, logit=self.unit)
         self.theta: nn.Parameter | None = None
         if spread != "unit":
             self.theta = nn.Parameter(torch.zeros(shapes.row if spread == "feature" else ()))
 
     def mean(self, out: Tensor) -> Tensor:
         """The location, (batch, \\*row)."""
+        out = self.offset(out)
         return out.sigmoid() if self.unit else out
 
     mode = mean

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from narrows.contracts import Shapes
+from narrows.likelihoods._offset import Offset
 from narrows.numerics import uniform
 
 
@@ -36,8 +37,10 @@ class _Bernoulli(nn.Module):
     def __init__(self, shapes: Shapes):
         super().__init__()
         self.missing = shapes.missing
+        self.offset = Offset(shapes, logit=True)
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
+        out = self.offset(out)
         if not self.missing:
             return binary_cross_entropy_with_logits(out, x, reduction="none")
         gaps = x.isnan()
@@ -45,10 +48,10 @@ class _Bernoulli(nn.Module):
         return torch.where(gaps, torch.zeros_like(nll), nll)
 
     def mean(self, out: Tensor) -> Tensor:
-        return out.sigmoid()
+        return self.offset(out).sigmoid()
 
     def mode(self, out: Tensor) -> Tensor:
-        return (out > 0).to(out)
+        return (self.offset(out) > 0).to(out)
 
     def draw(self, out: Tensor, gen: torch.Generator) -> Tensor:
-        return (uniform(out, gen) < out.sigmoid()).to(out)
+        return (uniform(out, gen) < self.mean(out)).to(out)

@@ -54,5 +54,5 @@ class _Laplace(Location):
 
     def draw(self, out: Tensor, gen: torch.Generator) -> Tensor:
         m = self.mean(out)
-        u = uniform(m, gen) - 0.5  # inverse distribution function: −b sgn(u) ln(1 − 2|u|)
+        u = uniform(m, gen).clamp(min=1e-7) - 0.5  # inverse distribution function: −b sgn(u) ln(1 − 2|u|)
         return m - u.sign() * (-2 * u.abs()).log1p() * self.variance() ** 0.5

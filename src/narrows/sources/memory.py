@@ -25,8 +25,10 @@ class Memory:
         return len(self.x)
 
     def head(self, n: int) -> Tensor:
-        """The first n rows."""
-        return self.x[:n]
+        """Up to n rows, evenly spaced: rows often come sorted."""
+        if n >= len(self):
+            return self.x
+        return self.x[torch.linspace(0, len(self) - 1, n, dtype=torch.float64).long().to(self.x.device)]
 
     def batches(self, size: int, gen: torch.Generator | None = None) -> Iterator[Batch]:
         """All rows once, ``size`` at a time, shuffled by ``gen``.

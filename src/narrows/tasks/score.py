@@ -25,13 +25,14 @@ def nll_and_rate(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
     def step(x: Tensor) -> Tensor:
         h = net.encoder(net.embed(x))
         side = net.embed(x) if net.side == "input" else None
-        total = x.new_zeros(len(x))
+        total, rate = x.new_zeros(len(x)), x.new_zeros(len(x))
         for noise in noises:
             code = net.bottleneck(h, noise)
             total = total + net.likelihood.nll(net.decode(code.z, side), x).flatten(1).sum(1)
             if code.rate is None:  # a code that costs nothing is not random either
-                return torch.stack([total, torch.zeros_like(total)], 1)
-        return torch.stack([total / len(noises), code.rate], 1)
+                return torch.stack([total, rate], 1)
+            rate = rate + code.rate
+        return torch.stack([total, rate], 1) / len(noises)
 
     pair = through(fitted, rows, step).astype(np.float64)
     if net.likelihood.continuous:

@@ -106,5 +106,5 @@ def moments(net: Net, rows: Memory) -> Moments | None:
         variances, axes = torch.linalg.eigh(torch.cov(codes.double().T, correction=0).reshape(2 * mean.shape))
         return Moments(mean, (axes * variances.clamp(min=0).sqrt()).to(mean.dtype))
     # A wide code: its covariance would be larger than the rows it is estimated from.
-    some = (codes - mean)[:RANK]
+    some = (codes - mean)[:: -(-len(codes) // RANK)]
     return Moments(mean, some.T / len(some) ** 0.5)

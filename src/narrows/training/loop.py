@@ -49,7 +49,8 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
     """Fit ``net`` to ``rows``; with ``valid``, stop by it and leave the best weights in place.
 
     Rows are visited in a new order every epoch.  The objective is summed over features and
-    averaged over rows.  The host waits for the device once an epoch.
+    averaged over rows.  The host waits for the device once an epoch,
+    and once for its monitor.
     """
     state = Progress(net, settings)
     device = next(net.parameters()).device
@@ -59,11 +60,14 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
     size = settings.batch(len(rows))
     steps = rows.steps(size)
     stoppable = valid is not None and settings.patience is not None
-    epochs = min(settings.max_epochs, math.ceil(STEPS / steps)) if stoppable else settings.max_epochs
+    planned = max(math.ceil(STEPS / steps), settings.patience) if stoppable else settings.max_epochs
+    epochs = min(settings.max_epochs, planned)
     total = steps * epochs
     schedule = Schedule(settings.rate(net), total)
     guard = Guard(make_adam(net, settings.weight_decay))
     on_step, on_epoch = list(net.hooks("on_step")), list(net.hooks("on_epoch"))
+    if epochs < settings.max_epochs:
+        state.reason = f"the {epochs} epochs planned are done; patience=None trains all {settings.max_epochs}"
     best, slow, tries, step, turned = Best(net), 1.0, 0, 0, 0
     best.keep(-1)  # the weights to return to before the first epoch is done
     screen = reporter(settings.verbose)
@@ -107,6 +111,8 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
 
             row["seconds"] = time.perf_counter() - began
             state.history.append(row)
+            if not all(getattr(module, "settled", True) for module in net.modules()):
+                turned = epoch  # the objective still moves away from the monitor: no time to ask
             if stoppable and epoch - max(best.epoch, turned) >= settings.patience:
                 # First the rate comes down, which nearly always gains once more; then it is over.
                 if schedule.cooling(step):
@@ -114,8 +120,8 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
                 schedule.finish(step)
                 turned = epoch
             call(settings.callbacks, "on_epoch_end", state)
-            planned = min(epochs, epoch + math.ceil((schedule.end - step) / steps))
-            screen.epoch(row, epoch if state.stop else planned)
+            last = min(epochs, epoch + math.ceil((schedule.end - step) / steps))
+            screen.epoch(row, epoch if state.stop else last)
             if state.stop or step >= schedule.end:
                 break
     except KeyboardInterrupt:

@@ -15,8 +15,11 @@ BETAS = (
 
 def make_adam(net: nn.Module, weight_decay: float) -> torch.optim.Optimizer:
     """Adam, or AdamW (Loshchilov & Hutter 2019) on the weight matrices when there is weight decay."""
-    matrices = [p for p in net.parameters() if p.requires_grad and p.ndim >= 2]
-    rest = [p for p in net.parameters() if p.requires_grad and p.ndim < 2]
+    matrices, rest = [], []
+    for name, p in net.named_parameters():
+        if p.requires_grad:
+            # A learned spread of images has the shape of a matrix, too, but is none.
+            (matrices if p.ndim >= 2 and not name.startswith("likelihood.") else rest).append(p)
     decayed = [{"params": matrices, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
     # Without decay one group, hence one kernel call a step.
     groups = [g for g in decayed if g["params"]] if weight_decay else [{"params": matrices + rest}]
