@@ -273,9 +273,9 @@ def rewritten(small, path, change, checksum=True):
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     del document["checksum"]
     change(document, tensors)
-    if checksum:
-        document["checksum"] = artifact.checksum(document, tensors)
-    path.write_bytes(safetensors.torch.save(tensors, {"narrows": json.dumps(document)}))
+    text = json.dumps(document)
+    text = artifact.sealed(text, tensors) if checksum else text
+    path.write_bytes(safetensors.torch.save(tensors, {"narrows": text}))
 
 
 @pytest.mark.parametrize("choice", ["input", "corruption", "backbone", "bottleneck", "likelihood"])
@@ -384,3 +384,56 @@ def test_the_header_can_be_read_without_the_weights(saved):
     assert document["latent_dim"] == 3 and document["dtype"] == "float32"
     assert set(document["versions"]) == {"narrows", "torch", "numpy"}
     assert document["schema"]["features"] == 6
+
+
+KEYS = [
+    "spec",
+    "schema",
+    "latent_dim",
+    "bounded",
+    "dtype",
+    "noise",
+    "seed",
+    "params",
+    "names",
+    "training",
+    "history",
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_forged_document_without_a_key_is_refused(small, tmp_path, key, refused):
+    path = tmp_path / "m.safetensors"
+    rewritten(small, path, lambda document, _: document.pop(key))
+    with refused(str(path)):
+        nw.load(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("dtype", "load"), ("dtype", "int8"), ("latent_dim", "9"), ("history", 5), ("seed", "x"), ("spec", []),
+        ("schema", {"kind": "Hologram"}), ("schema", {"kind": "Vectors", "features": 3, "spare": 1}),
+        ("params", {"spare": 1}),
+    ],
+)  # fmt: skip
+def test_a_forged_document_with_nonsense_is_refused(small, tmp_path, key, value, refused):
+    path = tmp_path / "m.safetensors"
+    rewritten(small, path, lambda document, _: document.update({key: value}))
+    with refused(str(path)):
+        nw.load(path)
+
+
+@pytest.mark.parametrize("name", ["scale.shift", "scale.scale", "pca.mean", "pca.components"])
+def test_forged_tensors_of_another_shape_are_refused(small, tmp_path, name, refused):
+    path = tmp_path / "m.safetensors"
+    rewritten(small, path, lambda _, tensors: tensors.update({name: tensors[name].new_zeros(2, 17)}))
+    with refused(str(path)):
+        nw.load(path)
+
+
+def test_saving_twice_gives_the_same_bytes(small, tmp_path):
+    (tmp_path / "a.safetensors").write_bytes(small)
+    nw.load(tmp_path / "a.safetensors").save(tmp_path / "b.safetensors")
+    nw.load(tmp_path / "b.safetensors").save(tmp_path / "c.safetensors")
+    assert (tmp_path / "b.safetensors").read_bytes() == (tmp_path / "c.safetensors").read_bytes()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -23,13 +25,16 @@ from narrows.atomic import atomic_path
 from narrows.baseline import Baseline
 from narrows.contracts import Shapes
 from narrows.fitted import Fitted, Moments
-from narrows.header import FORMAT, damaged, describe
+from narrows.header import FORMAT, damaged, describe, text
 from narrows.inputs.scaling import Affine
 from narrows.inputs.schemas import schema_from_json
 from narrows.net import Net
 from narrows.spec import Spec
 
 __all__ = ["describe", "load", "save"]
+
+SEAL = re.compile(r', "checksum": "[0-9a-f]{64}"}$')
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 def save(path: str | Path, fitted: Fitted, params: dict[str, Any], names: list[str] | None) -> None:
@@ -63,9 +68,8 @@ def save(path: str | Path, fitted: Fitted, params: dict[str, Any], names: list[s
         "history": list(fitted.history),
         "versions": {"narrows": __version__, "torch": torch.__version__, "numpy": np.__version__},
     }
-    document["checksum"] = checksum(document, tensors)
     # One entry: with several, safetensors would write them in an order of its own, differently each time.
-    metadata = {"narrows": json.dumps(document)}
+    metadata = {"narrows": sealed(json.dumps(document), tensors)}
     with atomic_path(path) as temporary:
         temporary.write_bytes(safetensors.torch.save(tensors, metadata))
 
@@ -83,9 +87,23 @@ def load(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (safetensors.SafetensorError, struct.error, OSError) as error:
         raise damaged(path, str(error)) from None
-    if document.pop("checksum", None) != checksum(document, tensors):
-        raise damaged(path, "its checksum does not match")
+    try:
+        written = text(path)
+        if sealed(SEAL.sub("}", written), tensors) != written:
+            raise damaged(path, "its checksum does not match")
+        fitted = _rebuilt(path, document, tensors, modules)
+        return fitted, document["params"], document["names"]
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError, RuntimeError) as error:
+        # A forged file may have a right checksum over nonsense.
+        raise damaged(path, f"its parts do not fit together: {str(error).splitlines()[0]}") from None
 
+
+def _rebuilt(
+    path: str | Path,
+    document: dict[str, Any],
+    tensors: dict[str, Tensor],
+    modules: tuple[nn.Module, nn.Module] | None,
+) -> Fitted:
     spec = Spec.from_json(document["spec"], modules)
     schema = schema_from_json(document["schema"])
     shapes = Shapes(schema.row, document["latent_dim"], schema.levels, schema.missing, document["bounded"])
@@ -102,27 +120,43 @@ def load(
         raise ValueError(
             f"{path} cannot be loaded with the networks given ({detail}): pass a pair of the shape that was fitted."
         ) from None
+    shift, scale = tensors["scale.shift"].numpy(), tensors["scale.scale"].numpy()
+    mean, components, variances = (tensors[f"pca.{k}"].numpy() for k in ("mean", "components", "variances"))
     codes = Moments(tensors["codes.mean"], tensors["codes.factor"]) if "codes.mean" in tensors else None
-    pca = [tensors[f"pca.{k}"].numpy() for k in ("mean", "components", "variances")]
-    fitted = Fitted(
+    fits = (
+        _broadcasts(shift, schema.row)
+        and _broadcasts(scale, schema.row)
+        and mean.shape == (shapes.features,)
+        and components.shape == (len(variances), shapes.features)
+        and (codes is None or codes.mean.shape == codes.factor.shape[:1] == (math.prod(net.shapes.code),))
+        and isinstance(document["seed"], int)
+    )
+    if not fits:
+        raise damaged(path, "its scaler, components or codes have the wrong shape")
+    return Fitted(
         spec=spec,
         schema=schema,
-        affine=Affine(tensors["scale.shift"].numpy(), tensors["scale.scale"].numpy()),
-        net=net.to(getattr(torch, document["dtype"])).eval(),
-        baseline=Baseline(*pca, document["noise"]),
+        affine=Affine(shift, scale),
+        net=net.to(DTYPES[document["dtype"]]).eval(),
+        baseline=Baseline(mean, components, variances, float(document["noise"])),
         codes=codes,
         seed=document["seed"],
         history=tuple(document["history"]),
         training=document["training"],
     )
-    return fitted, document["params"], document["names"]
 
 
-def checksum(document: dict[str, Any], tensors: dict[str, Tensor]) -> str:
-    """SHA-256 over the document and every tensor's name, type, shape and bytes, in name order."""
-    digest = hashlib.sha256(json.dumps(document).encode())
+def _broadcasts(array: np.ndarray, row: tuple[int, ...]) -> bool:
+    tail = row[len(row) - array.ndim :]
+    return array.ndim <= len(row) and all(a in (1, b) for a, b in zip(array.shape, tail, strict=True))
+
+
+def sealed(document: str, tensors: dict[str, Tensor]) -> str:
+    """The JSON object ``document`` with a last key "checksum": SHA-256 over its text and every
+    tensor's name, type, shape and bytes, in name order."""
+    digest = hashlib.sha256(document.encode())
     for name in sorted(tensors):
         array = np.ascontiguousarray(tensors[name].numpy())
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(array.tobytes())
-    return digest.hexdigest()
+    return f'{document[:-1]}, "checksum": "{digest.hexdigest()}"}}'

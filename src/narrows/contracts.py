@@ -132,7 +132,8 @@ class Part(Protocol):
 
 
 class Backbone(Protocol):
-    """Builds ``(encoder, decoder)``; ``side`` is None, "input" or "y" (what the decoder also sees).
+    """Builds ``(encoder, decoder)``; ``side`` is None, or "input": the decoder also sees
+    what the encoder was given.
 
     ``encoder(x)`` maps (batch, \\*shapes.input) to (batch, \\*encoder.hidden);
     ``decoder(z, side)`` maps (batch, \\*shapes.code) to (batch, \\*shapes.out).

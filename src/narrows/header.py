@@ -18,8 +18,8 @@ def damaged(path: str | Path, reason: str) -> ValueError:
     )
 
 
-def describe(path: str | Path) -> dict[str, Any]:
-    """The JSON document in a model file's header: spec, schema, params, versions, training."""
+def text(path: str | Path) -> str:
+    """The JSON document in a model file's header, as it was written."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist, but a model file was expected: check the path.")
@@ -30,16 +30,24 @@ def describe(path: str | Path) -> dict[str, Any]:
         raw = file.read(length)
     try:
         metadata = json.loads(raw).get("__metadata__", {})
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         raise damaged(path, "its header is not JSON") from None
-    if "narrows" not in metadata:
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("narrows"), str):
         raise ValueError(
             f"{path} is a safetensors file without a narrows model in it, but one written by save() was expected."
         )
+    return metadata["narrows"]
+
+
+def describe(path: str | Path) -> dict[str, Any]:
+    """The document in a model file's header: spec, schema, params, versions, training."""
+    written = text(path)
     try:
-        document = json.loads(metadata["narrows"])
-    except ValueError:
+        document = json.loads(written)
+    except (ValueError, RecursionError):
         raise damaged(path, "its description of the model is not JSON") from None
+    if not isinstance(document, dict):
+        raise damaged(path, "its description of the model is not an object")
     if document.get("format") != FORMAT:
         raise ValueError(
             f"{path} has model format {document.get('format')!r}, but this version reads {FORMAT}:"

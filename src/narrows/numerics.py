@@ -40,15 +40,20 @@ def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
 
 
 @contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """Seed torch's global state inside the block and give it back untouched.
 
     Layers initialise themselves from the global state and user networks may hold ``nn.Dropout``;
     this makes both reproducible without leaving a trace.
     """
-    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+    gpu = device is not None and device.type == "cuda"
+    index = (device.index or 0) if gpu else 0
+    with torch.random.fork_rng(devices=[index] if gpu else []):
+        # Not torch.manual_seed, which would also seed, for good, devices that are not ours.
+        torch.default_generator.manual_seed(seed)
+        if gpu:
+            with torch.cuda.device(index):
+                torch.cuda.manual_seed(seed)
         yield
 
 
@@ -115,6 +120,14 @@ def activation(name: str | None) -> nn.Module:
     check_activation(name)
     return ACTIVATIONS[name or "linear"]()
 
+
+# The values that an activation can take, where they are bounded.
+RANGES: dict[str | None, tuple[float | None, float | None]] = {
+    "relu": (0.0, None),
+    "softplus": (0.0, None),
+    "sigmoid": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+}
 
 _RECTIFIERS = {"relu", "gelu", "silu", "elu", "leaky_relu", "softplus"}
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import torch
 from torch import nn
 
 from narrows import backbones, bottlenecks, corruptions, inputs, likelihoods, penalties, priors
@@ -22,6 +24,14 @@ ROOMS: dict[str, ModuleType] = {
     "likelihood": likelihoods,
     "penalty": penalties,
     "prior": priors,
+}
+
+
+# What None stands for: an MLP, a linear code, least squares.
+DEFAULTS: dict[str, Any] = {
+    "backbone": backbones.MLP(),
+    "bottleneck": bottlenecks.Deterministic(),
+    "likelihood": likelihoods.Normal(mean="auto"),
 }
 
 
@@ -69,13 +79,13 @@ class Spec:
     def resolved(
         cls, input: Any, corruption: Any, backbone: Any, bottleneck: Any, likelihood: Any, penalties: Any
     ) -> Spec:
-        """From parts, names or None (the defaults: an MLP, a linear code, least squares)."""
+        """From parts, names or None, which stands for the defaults."""
         return cls(
             input=resolve("input", input),
             corruption=resolve("corruption", corruption),
-            backbone=resolve("backbone", backbone) or backbones.MLP(),
-            bottleneck=resolve("bottleneck", bottleneck) or bottlenecks.Deterministic(),
-            likelihood=resolve("likelihood", likelihood) or likelihoods.Normal(mean="auto"),
+            backbone=resolve("backbone", backbone) or DEFAULTS["backbone"],
+            bottleneck=resolve("bottleneck", bottleneck) or DEFAULTS["bottleneck"],
+            likelihood=resolve("likelihood", likelihood) or DEFAULTS["likelihood"],
             penalties=tuple(resolve("penalty", p) for p in _listed(penalties)),
         )
 
@@ -86,11 +96,6 @@ class Spec:
                     f"{type(penalty).__name__} got codes of {self.bottleneck!r}, but needs codes in (0, 1):"
                     " pass bottleneck=Deterministic(activation='sigmoid')."
                 )
-
-    @property
-    def user_modules(self) -> bool:
-        """Whether the networks are the user's own, which no file can hold."""
-        return isinstance(self.backbone, backbones.Modules)
 
     def to_json(self) -> dict[str, Any]:
         """Names and parameters of every part, nothing else."""
@@ -116,8 +121,17 @@ def part_to_json(part: Any) -> dict[str, Any] | None:
         value = getattr(part, f.name)
         if isinstance(value, nn.Module):
             continue
-        data[f.name] = part_to_json(value) if isinstance(value, Part) else value
+        data[f.name] = part_to_json(value) if isinstance(value, Part) else plain(value)
     return data
+
+
+def plain(value: Any) -> Any:
+    """A parameter's value as JSON has it: numbers of NumPy become Python's, a device its name."""
+    if isinstance(value, (tuple, list)):
+        return [plain(v) for v in value]
+    if isinstance(value, torch.device):
+        return str(value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def part_from_json(choice: str, data: Any, modules: tuple[nn.Module, nn.Module] | None = None) -> Any:
@@ -131,6 +145,10 @@ def part_from_json(choice: str, data: Any, modules: tuple[nn.Module, nn.Module] 
             " load it with the version that wrote it, or build the part's module in."
         )
     part = getattr(room, name)
+    if choice == "backbone" and modules is not None and part is not backbones.Modules:
+        raise ValueError(
+            f"Networks were passed, but the model was fitted with the backbone {name}: load it without modules."
+        )
     if part is backbones.Modules:
         if modules is None:
             raise ValueError(

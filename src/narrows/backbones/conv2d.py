@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
@@ -40,15 +41,15 @@ class Conv2d:
     side = None
 
     def __post_init__(self) -> None:
-        channels = (self.channels,) if isinstance(self.channels, int) else tuple(self.channels)
+        channels = (self.channels,) if isinstance(self.channels, Integral) else tuple(self.channels)
         object.__setattr__(self, "channels", channels)
-        if not channels or not all(isinstance(c, int) and c >= 1 for c in channels):
+        if not channels or not all(isinstance(c, Integral) and c >= 1 for c in channels):
             raise ValueError(
                 f"Conv2d got channels={self.channels!r}, but needs at least one block: pass (16, 32)."
             )
         if self.resample not in RESAMPLINGS:
             raise ValueError(f"Conv2d got resample={self.resample!r}, but expected 'stride' or 'pool'.")
-        if not (isinstance(self.kernel, int) and self.kernel >= 3 and self.kernel % 2):
+        if not (isinstance(self.kernel, Integral) and self.kernel >= 3 and self.kernel % 2):
             raise ValueError(f"Conv2d got kernel={self.kernel!r}, but needs an odd width: pass 3 or 5.")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"Conv2d got dropout={self.dropout!r}, but needs a share: pass 0 ≤ dropout < 1.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -34,9 +35,9 @@ class MLP:
     side = None
 
     def __post_init__(self) -> None:
-        hidden = (self.hidden,) if isinstance(self.hidden, int) else tuple(self.hidden)
+        hidden = (self.hidden,) if isinstance(self.hidden, Integral) else tuple(self.hidden)
         object.__setattr__(self, "hidden", hidden)
-        if not all(isinstance(h, int) and h >= 1 for h in hidden):
+        if not all(isinstance(h, Integral) and h >= 1 for h in hidden):
             raise ValueError(
                 f"MLP got hidden={self.hidden!r}, but needs layer widths: pass whole numbers ≥ 1."
             )

@@ -38,16 +38,18 @@ class Modules:
                 )
 
     def build(self, shapes: Shapes) -> tuple[nn.Module, nn.Module]:
-        encoder = _Encoder(copy.deepcopy(self.encoder), shapes)
-        return encoder, _Decoder(copy.deepcopy(self.decoder), shapes)
+        # Together, so that weights which the two share stay shared.
+        encoder, decoder = copy.deepcopy((self.encoder, self.decoder))
+        return _Encoder(encoder, shapes), _Decoder(decoder, shapes)
 
 
 def _dry_run(name: str, module: nn.Module, shape: tuple[int, ...]) -> Tensor:
     """The module's output for two rows of zeros, or a sentence about why there is none."""
-    weight = next(module.parameters(), torch.zeros(()))
+    weight = next(module.parameters(), torch.zeros((), device="cpu"))
     training = module.training
     try:
-        with torch.no_grad():
+        # On the module's own device, also for tensors that it makes itself: `load` builds on another.
+        with torch.no_grad(), torch.device(weight.device):
             # Two rows, in evaluation mode: batch statistics and dropout must not notice.
             return module.eval()(torch.zeros(2, *shape, dtype=weight.dtype, device=weight.device))
     except Exception as error:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from narrows.bottlenecks._projection import Projection
 from narrows.contracts import Code, Shapes
-from narrows.numerics import check_activation
+from narrows.numerics import RANGES, check_activation
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,15 @@ class _Deterministic(nn.Module):
     def __init__(self, shapes: Shapes, phi: str | None):
         super().__init__()
         self.project = Projection(shapes, phi)
+        self.range = RANGES.get(phi)
 
     def forward(self, h: Tensor, gen: torch.Generator | None = None) -> Code:
         z = self.project(h)
         return Code(z=z, mean=z, rate=None, loss={})
+
+    def restrict(self, z: Tensor) -> Tensor:
+        """The nearest code that the activation can make."""
+        return z if self.range is None else z.clamp(*self.range)
 
     def jacobian_norm(self, h: Tensor) -> Tensor:
         return self.project.jacobian_norm(h)

@@ -9,6 +9,7 @@ balancing", there for experts).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ class TopK:
     k: int = 10
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.k, int) and self.k >= 1):
+        if not (isinstance(self.k, Integral) and self.k >= 1):
             raise ValueError(f"TopK got k={self.k!r}, but needs a whole number of active units: pass k ≥ 1.")
 
     def build(self, shapes: Shapes) -> nn.Module:

@@ -75,7 +75,7 @@ def fit(
         Parameter(
             metavar="N",
             converter=whole,
-            help="At most so many passes over the data; training stops by itself before.",
+            help="At most so many passes over the data. Training plans for about 5,000 steps and may end before; all of them with --set patience=null.",
         ),
     ] = None,
     set_: Annotated[

@@ -6,11 +6,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from narrows.contracts import Part
-from narrows.spec import part_from_json, part_to_json, resolve
+from narrows.spec import DEFAULTS, part_from_json, part_to_json, plain, resolve
 
 CHOICES = ("input", "corruption", "backbone", "bottleneck", "likelihood")
 
@@ -48,6 +47,7 @@ def replaced(owner: str, value: Any, path: list[str], new: Any) -> Any:
         parts[int(head)] = replaced(f"{owner}__{head}", parts[int(head)], rest, new)
         return type(value)(parts)
     part = resolve("penalty" if owner.startswith("penalties") else owner.split("__")[-1], value)
+    part = DEFAULTS.get(owner) if part is None else part
     if head not in _fields(part):
         known = ", ".join(_fields(part)) or "none"
         what = "no part" if part is None else repr(part)
@@ -68,7 +68,7 @@ def _plain(value: Any) -> Any:
         return part_to_json(value)
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]
-    return value.item() if isinstance(value, np.generic) else value
+    return plain(value)
 
 
 def from_json(data: dict[str, Any], modules: tuple[nn.Module, nn.Module] | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from torch import nn
 from narrows import artifact, tasks
 from narrows.estimators._params import CHOICES, from_json, nested, replaced, to_json
 from narrows.fitted import Fitted
+from narrows.header import damaged
 from narrows.inputs import _checks
 from narrows.inputs.schemas import infer
 from narrows.sources.files import read
@@ -34,7 +35,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     input : part
         ``inputs.Vectors`` for 2-D data and frames, ``inputs.Images`` for 3-D and 4-D arrays.
     scale : None, "auto", "standard", "minmax" or "robust"
-        "auto" is min-max for images and for data within [0, 1] or 0…255, else standard; answers
+        "auto" is min-max for images and for data within [0, 1] or 0…255 (one range for all columns
+        where they share it; data that fill [0, 1] are left as they are), else standard.  Answers
         always come back in the user's units.
     corruption : part or None
         What is done to rows before the encoder sees them, in training only.
@@ -43,19 +45,22 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     bottleneck : part
         ``bottlenecks.Deterministic()`` by default: a linear code.
     likelihood : part
-        ``likelihoods.Normal()`` by default: least squares.
+        ``likelihoods.Normal(mean="auto")`` by default: least squares, through a sigmoid where rows
+        are intensities in [0, 1].
     penalties : sequence of parts
         Added to the objective, never to scores.
     max_epochs : int
-        The most epochs there will be; with held-out rows training usually ends earlier.
+        The most epochs there will be.  With held-out rows and ``patience`` a fit plans for about
+        5,000 steps, at least ``patience`` epochs, and may end before; ``patience=None`` trains
+        all of ``max_epochs``.
     batch_size : int or "auto"
     learning_rate : float or "auto"
         The peak; it rises over the first steps and falls to zero towards the end.
     weight_decay : float
         Of the weight matrices, decoupled (AdamW).
     patience : int or None
-        Epochs to look back over when asking whether training still gains; once it does not, the
-        rate falls to zero and the best weights stay.  None trains all ``max_epochs``.
+        Epochs without a gain on held-out rows after which the rate falls to zero; as many again
+        end training.  The best weights stay.
     validation_fraction : float
         Share of the rows held out for that; 0 trains on all of them, and keeps the last weights.
     callbacks : sequence of objects
@@ -313,9 +318,13 @@ def load(path: str | os.PathLike[str], modules: tuple[nn.Module, nn.Module] | No
     """Read a model that ``save`` wrote; code is never run from the file.
 
     ``modules``: the (encoder, decoder) of a model that was fitted with networks of your own.
+    The model answers on the processor; ``ae.net_.to("cuda")`` moves it.
     """
     fitted, params, names = artifact.load(path, modules)
-    ae = Autoencoder(**from_json(params, modules))
+    try:
+        ae = Autoencoder(**from_json(params, modules))
+    except (TypeError, KeyError, AttributeError) as error:
+        raise damaged(path, f"its parameters do not fit: {error}") from None
     ae.fitted_ = fitted
     ae.n_features_in_ = fitted.schema.features
     if names is not None:

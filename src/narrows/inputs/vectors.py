@@ -88,9 +88,11 @@ class VectorsSchema:
         if backend is None:
             return rows
         names = self.names if self.names is not None else tuple(frame.columns)
-        native = nw.from_numpy(rows, list(names), backend=backend).to_native()
-        if backend == "pandas" and frame is not None:
-            native.index = like.index
+        native = nw.from_numpy(rows, [str(name) for name in names], backend=backend).to_native()
+        if backend == "pandas":
+            native.columns = list(names)  # pandas alone also knows names that are not text
+            if frame is not None:
+                native.index = like.index
         return native
 
     def to_json(self) -> dict[str, Any]:
@@ -99,5 +101,9 @@ class VectorsSchema:
 
 def as_frame(X: Any) -> nw.DataFrame | None:
     """``X`` as a narwhals frame when it is a frame of some library, else None."""
-    wrapped = nw.from_native(X, eager_only=True, pass_through=True)
+    try:
+        wrapped = nw.from_native(X, eager_only=True, pass_through=True)
+    except nw.exceptions.DuplicateError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"The frame has columns of the same name ({reason}): rename them.") from None
     return wrapped if isinstance(wrapped, nw.DataFrame) else None

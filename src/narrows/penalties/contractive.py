@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ class Contractive:
             raise ValueError(
                 f"Contractive got weight={self.weight!r}, but needs weight ≥ 0: pass 0 for no penalty."
             )
-        if self.probes is not None and not (isinstance(self.probes, int) and self.probes >= 1):
+        if self.probes is not None and not (isinstance(self.probes, Integral) and self.probes >= 1):
             raise ValueError(
                 f"Contractive got probes={self.probes!r}, but needs a whole number ≥ 1: pass None to be exact."
             )

@@ -26,7 +26,7 @@ __all__ = ["ENDINGS", "check_ending", "read", "read_arrays", "write"]
 
 ENDINGS = (".csv", ".parquet", ".npy", ".npz")
 ROWS_KEYS = ("X", "x", "data", "x_train", "X_train")  # of an npz, in order of preference
-_DAMAGED = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+_DAMAGED = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError)
 
 
 def read(path: str | os.PathLike[str]) -> np.ndarray | pyarrow.Table:

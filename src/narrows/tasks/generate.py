@@ -13,7 +13,7 @@ from narrows.tasks.encode import encode
 
 def draw_codes(fitted: Fitted, n: int, seed: int) -> np.ndarray:
     """n codes (n, latent_dim): from the prior, or from a Gaussian of the training codes' mean and
-    covariance where the bottleneck has none (then made admissible: k active units stay k)."""
+    covariance where the bottleneck has none (then moved to the nearest code that the bottleneck can make)."""
     if not (isinstance(n, (int, np.integer)) and n >= 1):
         raise ValueError(f"n={n!r} is not a number of samples: pass a whole number ≥ 1.")
     gen = generator(seed)
@@ -22,8 +22,9 @@ def draw_codes(fitted: Fitted, n: int, seed: int) -> np.ndarray:
         if fitted.codes is None:
             z = bottleneck.draw(n, generator(seed, fitted.device)).flatten(1)
         else:
-            mean, factor = fitted.codes.mean.cpu(), fitted.codes.factor.cpu()
+            mean, factor = fitted.codes.mean.cpu(), fitted.codes.factor.cpu()  # one stream on every device
             z = mean + torch.randn(n, factor.shape[1], generator=gen, dtype=mean.dtype) @ factor.T
+            z = z.to(fitted.device)
             z = bottleneck.restrict(z) if hasattr(bottleneck, "restrict") else z
     return z.cpu().numpy()
 

@@ -56,7 +56,7 @@ def fit(
     if latent_dim == "auto":
         latent_dim = max(2, len(baseline.components))
 
-    with seeded(seed):
+    with seeded(seed, device):
         shapes = Shapes(schema.row, int(latent_dim), schema.levels, schema.missing, bounded)
         net = Net(spec, shapes).to(device=device, dtype=settings.dtype)
         source = Memory(x.to(device))
