@@ -75,7 +75,8 @@ def fit(
         Parameter(
             metavar="N",
             converter=whole,
-            help="At most so many passes over the data. Training plans for about 5,000 steps and may end before; all of them with --set patience=null.",
+            help="At most so many passes over the data. Training plans for about 5,000 steps and may end "
+            "before; --set patience=null makes it do all of them.",
         ),
     ] = None,
     set_: Annotated[

@@ -115,11 +115,14 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
                 turned = epoch  # the objective still moves away from the monitor: no time to ask
             if stoppable and epoch - max(best.epoch, turned) >= settings.patience:
                 # First the rate comes down, which nearly always gains once more; then it is over.
-                if schedule.cooling(step):
-                    state.stop, state.reason = True, f"no gain in {settings.patience} epochs"
+                state.reason = f"no gain in {settings.patience} epochs"
+                state.stop = schedule.cooling(step)
                 schedule.finish(step)
                 turned = epoch
+            stop = state.stop
             call(settings.callbacks, "on_epoch_end", state)
+            if state.stop and not stop:
+                state.reason = "a callback asked for it"
             last = min(epochs, epoch + math.ceil((schedule.end - step) / steps))
             screen.epoch(row, epoch if state.stop else last)
             if state.stop or step >= schedule.end:
