@@ -136,7 +136,8 @@ class Backbone(Protocol):
     what the encoder was given.
 
     ``encoder(x)`` maps (batch, \\*shapes.input) to (batch, \\*encoder.hidden);
-    ``decoder(z, side)`` maps (batch, \\*shapes.code) to (batch, \\*shapes.out).
+    ``decoder(z, side)`` maps (batch, \\*shapes.code) to (batch, \\*shapes.out); it may have
+    ``start(level)``, which sets its last biases before training: (row[0],) numbers.
     """
 
     def build(self, shapes: Shapes) -> tuple[nn.Module, nn.Module]: ...

@@ -116,6 +116,11 @@ class _Decoder(nn.Module):
             blocks += [] if i == last else [activation(part.activation)]
         self.blocks = nn.Sequential(*blocks)
 
+    def start(self, level: Tensor) -> None:
+        """Put the output near ``level``, one number per channel."""
+        bias = self.blocks[-1].layer.bias
+        bias.copy_(level.repeat(len(bias) // len(level)))
+
     def forward(self, z: Tensor, side: Tensor | None = None) -> Tensor:
         h = self.dropout(self.phi(self.spread(z.flatten(1))))
         return self.blocks(h.unflatten(1, self.inner))

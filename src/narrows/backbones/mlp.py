@@ -89,6 +89,16 @@ class _Decoder(nn.Module):
         out = self.layers(z)
         return out if len(self.out) == 1 else out.unflatten(1, self.out)
 
+    def start(self, level: Tensor) -> None:
+        """Put the output at ``level``, one number per entry of the row's first axis, for a code of zeros."""
+        self.layers[-1].bias.copy_(_spread(level, self.out))
+
+
+def _spread(level: Tensor, out: tuple[int, ...]) -> Tensor:
+    """Levels (row[0],) repeated over the output's channels and places, flat."""
+    level = level.repeat(out[0] // len(level))
+    return level.view(-1, *(1 for _ in out[1:])).expand(out).flatten()
+
 
 class _TiedDecoder(nn.Module):
     """The encoder's and the bottleneck's linear maps transposed, last to first."""
@@ -118,3 +128,7 @@ class _TiedDecoder(nn.Module):
                 z = self.dropout(self.phi(z))
             z = nn.functional.linear(z, layer.weight.T, bias)
         return z if len(self.out) == 1 else z.unflatten(1, self.out)
+
+    def start(self, level: Tensor) -> None:
+        """Put the output at ``level``, one number per entry of the row's first axis, for a code of zeros."""
+        self.biases[-1].copy_(_spread(level, self.out))

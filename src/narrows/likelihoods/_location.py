@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from narrows.contracts import Shapes
-from narrows.likelihoods._offset import Offset
+from narrows.contracts import Shapes, Source
+from narrows.likelihoods._start import start_at_mean
 
 MEANS = ("identity", "sigmoid", "auto")
 SPREADS = ("unit", "shared", "feature")
@@ -34,14 +34,15 @@ class Location(nn.Module):
         super().__init__()
         self.unit = mean == "sigmoid" or (mean == "auto" and shapes.bounded)
         self.missing = shapes.missing
-        self.offset = Offset(shapes, logit=self.unit)
         self.theta: nn.Parameter | None = None
         if spread != "unit":
             self.theta = nn.Parameter(torch.zeros(shapes.row if spread == "feature" else ()))
 
+    def prepare(self, net: nn.Module, source: Source, gen: torch.Generator) -> None:
+        start_at_mean(net, source, logit=self.unit)
+
     def mean(self, out: Tensor) -> Tensor:
         """The location, (batch, \\*row)."""
-        out = self.offset(out)
         return out.sigmoid() if self.unit else out
 
     mode = mean

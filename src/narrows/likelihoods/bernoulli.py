@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
-from narrows.contracts import Shapes
-from narrows.likelihoods._offset import Offset
+from narrows.contracts import Shapes, Source
+from narrows.likelihoods._start import start_at_mean
 from narrows.numerics import uniform
 
 
@@ -37,10 +37,11 @@ class _Bernoulli(nn.Module):
     def __init__(self, shapes: Shapes):
         super().__init__()
         self.missing = shapes.missing
-        self.offset = Offset(shapes, logit=True)
+
+    def prepare(self, net: nn.Module, source: Source, gen: torch.Generator) -> None:
+        start_at_mean(net, source, logit=True)
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
-        out = self.offset(out)
         if not self.missing:
             return binary_cross_entropy_with_logits(out, x, reduction="none")
         gaps = x.isnan()
@@ -48,10 +49,10 @@ class _Bernoulli(nn.Module):
         return torch.where(gaps, torch.zeros_like(nll), nll)
 
     def mean(self, out: Tensor) -> Tensor:
-        return self.offset(out).sigmoid()
+        return out.sigmoid()
 
     def mode(self, out: Tensor) -> Tensor:
-        return (self.offset(out) > 0).to(out)
+        return (out > 0).to(out)
 
     def draw(self, out: Tensor, gen: torch.Generator) -> Tensor:
         return (uniform(out, gen) < self.mean(out)).to(out)
