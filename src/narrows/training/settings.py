@@ -62,7 +62,7 @@ class Settings:
         """Rows per step: about 50 steps an epoch on small data, 128 rows on large."""
         if self.batch_size != "auto":
             return int(self.batch_size)
-        return int(min(128, max(32, 2 ** round(math.log2(max(rows, 1) / 50)))))
+        return int(min(128, max(8, 2 ** round(math.log2(max(rows, 1) / 50)))))
 
     def rate(self, net: nn.Module) -> float:
         """Peak learning rate: 0.01 for one layer each way and up to 64 latents, less for more of either.
