@@ -3,7 +3,7 @@
     make bench [ONLY="vanilla deep"]
 
 Each job prints one line per figure: what, the figure, the bar it is held against, seconds of
-training.  Test images are never trained or tuned on.
+training.  No model is trained on the test images; docs/results.md says which defaults were chosen by them.
 """
 
 from __future__ import annotations
