@@ -17,7 +17,7 @@ _ROOMS = (
     "backbones", "bottlenecks", "corruptions", "datasets", "demo", "inputs", "likelihoods", "penalties", "priors",
     "recipes", "report", "sources", "tasks", "training",
 )  # fmt: skip
-_NAMES = {"Autoencoder": "estimators", "load": "estimators"}
+_NAMES = {"Autoencoder": "estimators", "fit_many": "estimators", "load": "estimators"}
 
 __all__ = ["__version__", *_NAMES, *_ROOMS]
 

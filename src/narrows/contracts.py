@@ -107,11 +107,15 @@ class Shapes:
 @dataclass(frozen=True)
 class Batch:
     """Some rows on their way into the network: targets, and an encoder input or side input
-    where they differ from what the net would make itself."""
+    where they differ from what the net would make itself.
+
+    ``reused``: the tensors belong to the source, which writes the next batch over them.
+    """
 
     x: Tensor
     x_in: Tensor | None = None
     side: Tensor | None = None
+    reused: bool = False
 
 
 @runtime_checkable
@@ -126,6 +130,11 @@ class Part(Protocol):
     ``tie(net)``                    once, when the net is assembled (shared weights).
 
     and an attribute ``settled``, False while a warm-up keeps the objective from its final form.
+
+    Training records a step's operations and replays them, which is faster.  A module of your own is
+    run as it reads, unless it says ``replayable = True``: that what it computes depends on its input,
+    its tensors and numbers that stay as they are; with ``on_step`` or ``on_epoch``, once it is also
+    ``settled``.
     """
 
     def build(self, shapes: Shapes) -> Any: ...
@@ -167,7 +176,10 @@ class Likelihood(Protocol):
     unit: bool
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
-        """Negative log-likelihood of each entry, x's shape, nats; 0 where x is missing."""
+        """Negative log-likelihood of each entry, x's shape, nats; 0 where x is missing.
+
+        ``row_nll(out, x)``, if offered, is the same summed over each row, (batch,), only faster.
+        """
 
     def mean(self, out: Tensor) -> Tensor: ...
     def mode(self, out: Tensor) -> Tensor: ...
@@ -187,7 +199,8 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def batches(self, size: int, gen: torch.Generator | None = None) -> Iterator[Batch]:
-        """All rows once, ``size`` at a time; shuffled when ``gen`` is given."""
+        """All rows once, ``size`` at a time; shuffled when ``gen`` is given.  A batch is valid until
+        the next one is asked for."""
 
     def steps(self, size: int) -> int:
         """How many batches that is."""
@@ -203,8 +216,9 @@ class Schema(Protocol):
     levels: tuple[int, ...] | None
     missing: bool
 
-    def rows(self, X: Any) -> Any:
-        """The user's data as an array (n, \\*row), in the user's units, checked."""
+    def rows(self, X: Any, finite: bool = True) -> Any:
+        """The user's data as an array (n, \\*row), in the user's units, checked; NaN and infinity may
+        be left to the reader, which finds them for less, unless ``finite``."""
 
     def restore(self, rows: Any, like: Any = None) -> Any:
         """(n, \\*row) back in the user's shape, types and frame library."""

@@ -204,3 +204,42 @@ def test_a_learned_spread_starts_at_the_scale_of_the_data(kind, spread):
 def test_unknown_choices_are_refused(kind, arguments, given, refused):
     with refused(given, "'unit'" if "mean" not in arguments else "'identity'"):
         kind(**arguments)
+
+
+ROWS = [
+    (likelihood, shape)
+    for likelihood in (
+        Normal(),
+        Normal(mean="sigmoid"),
+        Normal(variance="shared"),
+        Normal(variance="shared", mean="sigmoid"),
+        Normal(variance="feature"),
+        Bernoulli(),
+    )
+    for shape in ((5,), (2, 3, 4))
+]
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize(("likelihood", "shape"), ROWS, ids=repr)
+def test_row_sums_are_those_of_the_entries_with_the_same_gradients(likelihood, shape, missing):
+    gen = torch.Generator().manual_seed(0)
+    module = likelihood.build(Shapes(shape, 2, missing=missing)).double()
+    for p in module.parameters():
+        torch.nn.init.constant_(p, -0.1)
+    out = torch.randn(7, *shape, generator=gen, dtype=torch.float64, requires_grad=True)
+    x = torch.rand(7, *shape, generator=gen, dtype=torch.float64)
+    if missing:
+        x[0].view(-1)[1] = torch.nan
+    weight = torch.rand(7, generator=gen, dtype=torch.float64)
+    inputs = [out, *module.parameters()]
+    results = [
+        (rows, torch.autograd.grad((rows * weight).sum(), inputs))
+        for rows in (module.row_nll(out, x), module.nll(out, x).flatten(1).sum(1))
+    ]
+    (fast, fast_grads), (slow, slow_grads) = results
+    assert torch.allclose(fast, slow, rtol=1e-12)
+    for a, b in zip(fast_grads, slow_grads, strict=True):
+        assert torch.allclose(a, b, rtol=1e-10, atol=1e-12)
+    assert torch.autograd.gradcheck(lambda o: module.row_nll(o, x), (out,))
+    assert torch.autograd.gradgradcheck(lambda o: module.row_nll(o, x), (out,))

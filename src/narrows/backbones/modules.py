@@ -63,6 +63,7 @@ def _dry_run(name: str, module: nn.Module, shape: tuple[int, ...]) -> Tensor:
 
 class _Encoder(nn.Module):
     is_identity = False
+    replayable = False  # a module of the user's may do something else every time
 
     def __init__(self, module: nn.Module, shapes: Shapes):
         super().__init__()
@@ -75,6 +76,8 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
+    replayable = False
+
     def __init__(self, module: nn.Module, shapes: Shapes):
         super().__init__()
         self.module, self.out = module, shapes.out

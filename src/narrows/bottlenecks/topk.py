@@ -46,6 +46,8 @@ PUSH = 0.05  # per step, in standard deviations of a
 
 
 class _TopK(nn.Module):
+    settled = True  # what its hook changes are tensors
+
     def __init__(self, shapes: Shapes, k: int):
         super().__init__()
         self.k = k
@@ -74,8 +76,8 @@ class _TopK(nn.Module):
         z = self.restrict(a)
         if self.training:
             with torch.no_grad():
-                self.share.lerp_((z != 0).to(z).mean(0), 1 - MEMORY)
-                self.spread.lerp_(a.std(correction=0), 1 - MEMORY)
+                self.share.mul_(MEMORY).add_((z != 0).to(z).mean(0), alpha=1 - MEMORY)
+                self.spread.mul_(MEMORY).add_(a.std(correction=0), alpha=1 - MEMORY)
         return Code(z=z, mean=z, rate=None, loss={})
 
     def on_step(self, net: nn.Module, step: int, total: int) -> None:

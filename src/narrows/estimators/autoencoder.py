@@ -18,7 +18,7 @@ from narrows.inputs import _checks
 from narrows.inputs.schemas import infer
 from narrows.sources.files import read
 from narrows.spec import Spec
-from narrows.training import Settings, fit
+from narrows.training import Order, Settings, fit
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -168,34 +168,40 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ``y`` is ignored.  ``validation_data`` (rows, or a pair of rows and labels) replaces the
         share of X that would be held out for early stopping.
         """
-        settings = Settings(**{f: getattr(self, f) for f in Settings.__dataclass_fields__})
-        parts = [getattr(self, name) for name in (*CHOICES, "penalties")]
-        spec = Spec.resolved(*parts)
         X = _loaded(X)
-        if spec.input is None:
-            spec = Spec.resolved(infer(X), *parts[1:])
-        schema = spec.input.learn(X)
+        order = self._order(X)
+        schema = order.spec.input.learn(X)
         rows = schema.rows(X)
-        if schema.row == (schema.features,):
-            validate_data(self, X, skip_check_array=True)  # names and number of columns
-        else:
-            self.n_features_in_ = schema.features
-            self.__dict__.pop("feature_names_in_", None)
-        valid = None
-        if validation_data is not None:
-            valid = validation_data[0] if isinstance(validation_data, tuple) else validation_data
-            valid = schema.rows(_loaded(valid))
+        self._introduce(schema, X)
+        valid = _held_out(schema, validation_data)
         self.fitted_ = fit(
-            spec,
+            order.spec,
             schema,
             rows,
-            settings,
-            latent_dim=self.latent_dim,
-            scale=self.scale,
-            seed=_seed(self.random_state),
+            order.settings,
+            latent_dim=order.latent_dim,
+            scale=order.scale,
+            seed=order.seed,
             valid=valid,
         )
         return self
+
+    def _order(self, X: Any) -> Order:
+        """The parameters, resolved and checked, as training takes them."""
+        settings = Settings(**{f: getattr(self, f) for f in Settings.__dataclass_fields__})
+        parts = [getattr(self, name) for name in (*CHOICES, "penalties")]
+        spec = Spec.resolved(*parts)
+        if spec.input is None:
+            spec = Spec.resolved(infer(X), *parts[1:])
+        return Order(spec, settings, self.latent_dim, self.scale, _seed(self.random_state))
+
+    def _introduce(self, schema: Any, X: Any) -> None:
+        """Remember names and number of columns, as scikit-learn asks for."""
+        if schema.row == (schema.features,):
+            validate_data(self, X, skip_check_array=True)
+        else:
+            self.n_features_in_ = schema.features
+            self.__dict__.pop("feature_names_in_", None)
 
     @property
     def net_(self) -> nn.Module:
@@ -222,12 +228,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise AttributeError(f"This {type(self).__name__} is not fitted yet: call fit(X) first.")
         return self.fitted_
 
-    def _rows(self, X: Any) -> np.ndarray:
-        """X as checked rows of the fitted shape."""
+    def _rows(self, X: Any, finite: bool = True) -> np.ndarray:
+        """X as checked rows of the fitted shape; without ``finite``, a verb that looks through them
+        itself must follow."""
         check_is_fitted(self)
         schema = self.fitted_.schema
-        rows = schema.rows(X)
-        if schema.row == (schema.features,):
+        rows = schema.rows(X, finite)
+        # Of a plain array there is nothing left to compare: its width is right, and names it has none.
+        plain = type(X) is np.ndarray and not hasattr(self, "feature_names_in_")
+        if schema.row == (schema.features,) and not plain:
             validate_data(self, X, reset=False, skip_check_array=True)
         return rows
 
@@ -235,8 +244,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def transform(self, X: Any) -> np.ndarray:
         """Codes (n, latent_dim) of rows X: the posterior's mean, deterministic."""
-        check_is_fitted(self)
-        rows = self._rows(_loaded(X))
+        rows = self._rows(_loaded(X), finite=False)
         return tasks.encode(self.fitted_, rows).astype(_precision(rows), copy=False)
 
     def inverse_transform(self, Z: Any) -> Any:
@@ -257,7 +265,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """X after a trip through its codes, in the user's units, shape and frame library."""
         check_is_fitted(self)
         X = _loaded(X)
-        rows = self._rows(X)
+        rows = self._rows(X, finite=False)
         return self.fitted_.schema.restore(
             tasks.reconstruct(self.fitted_, rows).astype(_precision(rows), copy=False), like=X
         )
@@ -266,7 +274,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """−(nll + rate) per row, (n,) nats in the user's units, higher = more usual; the ELBO of a
         variational model."""
         check_is_fitted(self)
-        return tasks.score_rows(self.fitted_, self._rows(_loaded(X)))
+        return tasks.score_rows(self.fitted_, self._rows(_loaded(X), finite=False))
 
     def score(self, X: Any, y: Any = None) -> float:
         """The mean of ``score_samples``."""
@@ -335,6 +343,14 @@ def load(path: str | os.PathLike[str], modules: tuple[nn.Module, nn.Module] | No
 def _loaded(X: Any) -> Any:
     """Data as they are; a path is read."""
     return read(X) if isinstance(X, (str, os.PathLike)) else X
+
+
+def _held_out(schema: Any, validation_data: Any) -> np.ndarray | None:
+    """Checked rows of what the user holds out: rows, or a pair of rows and labels."""
+    if validation_data is None:
+        return None
+    valid = validation_data[0] if isinstance(validation_data, tuple) else validation_data
+    return schema.rows(_loaded(valid))
 
 
 def _precision(rows: np.ndarray) -> type:

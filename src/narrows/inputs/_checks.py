@@ -59,7 +59,7 @@ def finite(array: np.ndarray, names: list[str] | None = None, name: str = "X") -
     if array.dtype.kind != "f":
         return
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(array.sum(dtype=np.float64)):  # one pass, no temporary
+        if np.isfinite(array.sum()):  # one pass, no temporary
             return
     bad = ~np.isfinite(array)
     if not bad.any():

@@ -89,8 +89,10 @@ class ImagesSchema:
             return (1, *self.shape)
         return self.shape if self.layout == "first" else (self.shape[2], *self.shape[:2])
 
-    def rows(self, X: Any) -> np.ndarray:
-        """(n, channels, height, width) in the user's units; flat rows of the right length too."""
+    def rows(self, X: Any, finite: bool = True) -> np.ndarray:
+        """(n, channels, height, width) in the user's units; flat rows of the right length too.
+
+        Always checked in full: beside a convolution that costs nothing."""
         array = _checks.numeric(X)
         if array.ndim == 2:
             _checks.nonempty(array)

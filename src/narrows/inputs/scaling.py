@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ class Affine:
     shift: np.ndarray
     scale: np.ndarray
 
-    @property
+    @cached_property
     def identity(self) -> bool:
         return bool((self.shift == 0).all() and (self.scale == 1).all())
 
@@ -39,7 +40,7 @@ class Affine:
         x = x.to(torch.float64 if wide else torch.float32)
         if not self.identity:
             shift, scale = (torch.as_tensor(a, dtype=x.dtype) for a in (self.shift, self.scale))
-            x = (x - shift) / scale
+            x = (x - shift).div_(scale)
         return x.to(dtype)
 
     def inverse(self, x: Tensor) -> np.ndarray:
@@ -52,17 +53,26 @@ class Affine:
         return float(np.log(np.broadcast_to(self.scale, row)).sum())
 
 
-def learn_affine(rows: np.ndarray, how: str | None, *, unit: bool, shared: bool) -> Affine:
+def learn_affine(
+    rows: np.ndarray,
+    how: str | None,
+    *,
+    unit: bool,
+    shared: bool,
+    extremes: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Affine:
     """The map that ``how`` asks for, learned from training rows (n, \\*row).
 
     ``unit``    the likelihood needs [0, 1], so "auto" must give that.
     ``shared``  entries share one scale (images): "minmax" and "robust" then use one pair of
                 numbers for all, "standard" one pair per channel.
+    ``extremes``  least and greatest value of each entry, where they are known.
     """
     if how not in SCALES:
         raise ValueError(f"scale={how!r} is not known: expected one of {', '.join(map(repr, SCALES))}.")
+    if how in ("auto", "minmax"):
+        low, high = extremes or (rows.min(0), rows.max(0))
     if how == "auto":
-        low, high = rows.min(0), rows.max(0)
         within = low.min() >= 0 and high.max() <= 255
         if not (unit or shared or within):
             how = "standard"
@@ -75,7 +85,6 @@ def learn_affine(rows: np.ndarray, how: str | None, *, unit: bool, shared: bool)
     if how is None:
         return Affine(np.zeros(()), np.ones(()))
     if how == "minmax":
-        low, high = rows.min(0), rows.max(0)
         return _between(low.min(), high.max()) if shared else _between(low, high)
     # Imported here for the sake of `import narrows`'s time.
     from sklearn.preprocessing import RobustScaler, StandardScaler

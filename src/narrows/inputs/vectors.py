@@ -53,14 +53,15 @@ class VectorsSchema:
     def row(self) -> tuple[int, ...]:
         return (self.features,)
 
-    def rows(self, X: Any) -> np.ndarray:
-        """(n, features) in the user's units, checked."""
-        array = self._array(X, as_frame(X))
+    def rows(self, X: Any, finite: bool = True) -> np.ndarray:
+        """(n, features) in the user's units, checked; for NaN and infinity only if ``finite``, or else
+        by who reads them next."""
+        array = self._array(X, as_frame(X), finite)
         _checks.width(array.shape[1], self.features)
         return array
 
     @staticmethod
-    def _array(X: Any, frame: nw.DataFrame | None) -> np.ndarray:
+    def _array(X: Any, frame: nw.DataFrame | None, finite: bool = True) -> np.ndarray:
         if frame is not None:
             for name, dtype in frame.schema.items():
                 if not (dtype.is_numeric() or dtype == nw.Boolean or dtype == nw.Object):
@@ -76,7 +77,8 @@ class VectorsSchema:
                 " Reshape your data using X.reshape(-1, 1) if it has one feature, X.reshape(1, -1) if it is one row."
             )
         _checks.nonempty(array)
-        _checks.finite(array, list(frame.columns) if frame is not None else None)
+        if finite or frame is not None:  # a frame's columns have names to complain about
+            _checks.finite(array, list(frame.columns) if frame is not None else None)
         return array
 
     def restore(self, rows: np.ndarray, like: Any = None) -> Any:
@@ -101,6 +103,8 @@ class VectorsSchema:
 
 def as_frame(X: Any) -> nw.DataFrame | None:
     """``X`` as a narwhals frame when it is a frame of some library, else None."""
+    if isinstance(X, np.ndarray):  # narwhals would only find out slowly
+        return None
     try:
         wrapped = nw.from_native(X, eager_only=True, pass_through=True)
     except nw.exceptions.DuplicateError as error:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from narrows.contracts import Shapes, Source
+from narrows.likelihoods._rows import CrossEntropy
 from narrows.likelihoods._start import start_at_mean
 from narrows.numerics import uniform
 
@@ -47,6 +48,9 @@ class _Bernoulli(nn.Module):
         gaps = x.isnan()
         nll = softplus(out) - x.masked_fill(gaps, 0.0) * out
         return torch.where(gaps, torch.zeros_like(nll), nll)
+
+    def row_nll(self, out: Tensor, x: Tensor) -> Tensor:
+        return self.nll(out, x).flatten(1).sum(1) if self.missing else CrossEntropy.apply(out, x)
 
     def mean(self, out: Tensor) -> Tensor:
         return out.sigmoid()

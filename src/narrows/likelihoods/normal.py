@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from narrows.contracts import Shapes
 from narrows.likelihoods._location import MEANS, SPREADS, Location, check_choice
+from narrows.likelihoods._rows import SquaredError
 from narrows.numerics import LOG_2PI, normal
 
 
@@ -50,6 +52,16 @@ class _Normal(Location):
             return self.observed(x, 0.5 * error + 0.5 * LOG_2PI)
         v = self.variance()
         return self.observed(x, 0.5 * (error / v + v.log() + LOG_2PI))
+
+    def row_nll(self, out: Tensor, x: Tensor) -> Tensor:
+        if self.missing or (self.theta is not None and self.theta.ndim):
+            return self.nll(out, x).flatten(1).sum(1)
+        error, *_ = SquaredError.apply(out, x, self.unit)
+        d = math.prod(x.shape[1:])
+        if self.theta is None:
+            return 0.5 * error + 0.5 * d * LOG_2PI
+        v = self.variance()
+        return 0.5 * (error / v + d * (v.log() + LOG_2PI))
 
     def draw(self, out: Tensor, gen: torch.Generator) -> Tensor:
         m = self.mean(out)

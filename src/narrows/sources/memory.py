@@ -20,6 +20,7 @@ class Memory:
 
     def __init__(self, x: Tensor, x_in: Tensor | None = None, side: Tensor | None = None):
         self.x, self.x_in, self.side = x, x_in, side
+        self._places: dict[int, tuple[Tensor | None, ...]] = {}  # of shuffled batches, by their length
 
     def __len__(self) -> int:
         return len(self.x)
@@ -36,17 +37,30 @@ class Memory:
         A last batch of a single row joins the one before it: statistics of one row (batch
         normalisation, mean activity) mean nothing.
         """
-        order = None if gen is None else torch.randperm(len(self), generator=gen).to(self.x.device)
-        stops = self._stops(size)
-        for start, stop in zip([0, *stops], stops, strict=False):
-            take = slice(start, stop) if order is None else order[start:stop]
-            yield Batch(*(None if t is None else t[take] for t in (self.x, self.x_in, self.side)))
+        data = (self.x, self.x_in, self.side)
+        stops = self.stops(size)
+        spans = zip([0, *stops], stops, strict=False)
+        if gen is None:
+            for start, stop in spans:
+                yield Batch(*(None if t is None else t[start:stop] for t in data))
+            return
+        order = torch.randperm(len(self), generator=gen).to(self.x.device)
+        for start, stop in spans:
+            places = self._places.get(stop - start)
+            if places is None:
+                places = tuple(None if t is None else t.new_empty(stop - start, *t.shape[1:]) for t in data)
+                self._places[stop - start] = places
+            for t, place in zip(data, places, strict=True):
+                if t is not None:
+                    torch.index_select(t, 0, order[start:stop], out=place)
+            yield Batch(*places, reused=True)
 
     def steps(self, size: int) -> int:
         """How many batches that is."""
-        return len(self._stops(size))
+        return len(self.stops(size))
 
-    def _stops(self, size: int) -> list[int]:
+    def stops(self, size: int) -> list[int]:
+        """Where each batch ends."""
         stops = [*range(size, len(self), size), len(self)]
         if size > 1 and len(stops) > 1 and stops[-1] - stops[-2] == 1:
             del stops[-2]

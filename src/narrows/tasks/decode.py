@@ -25,9 +25,13 @@ def decode(fitted: Fitted, codes: np.ndarray) -> np.ndarray:
     net = fitted.net
 
     def step(z: Tensor) -> Tensor:
-        return net.likelihood.mean(net.decode(z.unflatten(1, net.shapes.code)))
+        return parts(z)[0]
 
-    return unscaled(fitted, through(fitted, codes, step, scaled=False))
+    def parts(z: Tensor) -> tuple[Tensor, ...]:
+        out = net.decode(z.unflatten(1, net.shapes.code))
+        return net.likelihood.mean(out), out
+
+    return unscaled(fitted, through(fitted, codes, step, scaled=False, verb="decode", parts=parts))
 
 
 def reconstruct(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
@@ -35,10 +39,13 @@ def reconstruct(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
     net = fitted.net
 
     def step(x: Tensor) -> Tensor:
-        p = net(x)
-        return net.likelihood.mean(p.out)
+        return parts(x)[0]
 
-    return unscaled(fitted, through(fitted, rows, step))
+    def parts(x: Tensor) -> tuple[Tensor, ...]:
+        p = net(x)
+        return net.likelihood.mean(p.out), p.out, p.code.mean
+
+    return unscaled(fitted, through(fitted, rows, step, verb="reconstruct", parts=parts))
 
 
 def unscaled(fitted: Fitted, rows: np.ndarray) -> np.ndarray:

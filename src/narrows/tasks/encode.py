@@ -10,4 +10,4 @@ from narrows.tasks.chunks import through
 
 def encode(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
     """Codes (n, latent_dim) of rows (n, \\*row) in user units: the posterior's mean, never a draw."""
-    return through(fitted, rows, lambda x: fitted.net.encode(x).mean.flatten(1))
+    return through(fitted, rows, lambda x: fitted.net.encode(x).mean.flatten(1), verb="encode")

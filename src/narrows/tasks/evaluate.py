@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from narrows.fitted import Fitted
-from narrows.tasks.chunks import CHUNK
 from narrows.tasks.decode import reconstruct
+from narrows.tasks.runner import CHUNK
 from narrows.tasks.score import nll_and_rate
 
 

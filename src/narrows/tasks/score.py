@@ -34,7 +34,15 @@ def nll_and_rate(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
             rate = rate + code.rate
         return torch.stack([total, rate], 1) / len(noises)
 
-    pair = through(fitted, rows, step).astype(np.float64)
+    def parts(x: Tensor) -> tuple[Tensor, ...]:
+        h = net.encoder(net.embed(x))
+        code = net.bottleneck(h, noises[0])
+        out = net.decode(code.z, net.embed(x) if net.side == "input" else None)
+        nll = net.likelihood.nll(out, x)
+        sums = [nll.flatten(1).sum(1), *(() if code.rate is None else (code.rate,))]
+        return h, code.mean, code.z, out, nll, *sums
+
+    pair = through(fitted, rows, step, verb="score", parts=parts).astype(np.float64)
     if net.likelihood.continuous:
         pair[:, 0] += fitted.affine.log_jacobian(net.shapes.row)
     return pair

@@ -2,6 +2,7 @@
 
 from narrows.training.fit import fit
 from narrows.training.loop import Progress, TrainingError
+from narrows.training.many import Order, fit_many
 from narrows.training.settings import Settings
 
-__all__ = ["Progress", "Settings", "TrainingError", "fit"]
+__all__ = ["Order", "Progress", "Settings", "TrainingError", "fit", "fit_many"]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from narrows.baseline import principal
+from narrows.baseline import Baseline, principal
 from narrows.contracts import Schema, Shapes
 from narrows.fitted import Fitted, Moments
-from narrows.inputs.scaling import learn_affine, one_range
+from narrows.inputs.scaling import Affine, learn_affine, one_range
 from narrows.net import Net
 from narrows.numerics import seeded
 from narrows.sources import Memory
 from narrows.spec import Spec
 from narrows.training import devices
-from narrows.training.loop import train
+from narrows.training.loop import Progress, train
 from narrows.training.settings import Settings
 
 MOMENT_ROWS = 10_000  # training rows whose codes are summed up for drawing new ones
@@ -41,39 +42,79 @@ def fit(
     rows, drawn by ``seed``, is kept for it.
     """
     began = time.perf_counter()
+    ready = prepare(spec, schema, rows, settings, latent_dim, scale, seed, valid)
+    net = build(spec, schema, ready, latent_dim, seed)
+    state = train(net, ready.source, ready.held, settings, seed)
+    return finish(spec, schema, ready, net, state, seed, time.perf_counter() - began)
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """Rows scaled and split, and what was learned from them on the way."""
+
+    affine: Affine
+    bounded: bool
+    baseline: Baseline
+    source: Memory
+    held: Memory | None
+    device: torch.device
+    dtype: torch.dtype
+
+
+def prepare(
+    spec: Spec,
+    schema: Schema,
+    rows: np.ndarray,
+    settings: Settings,
+    latent_dim: int | str,
+    scale: str | None,
+    seed: int,
+    valid: np.ndarray | None,
+) -> Ready:
+    """Split, scale and look at the rows."""
     check_latent_dim(latent_dim)
     device = devices.device(settings.device)
-    rng = np.random.default_rng(seed)
     if valid is None:
         held = int(len(rows) * settings.validation_fraction)
-        order = rng.permutation(len(rows)) if held else slice(None)
+        order = np.random.default_rng(seed).permutation(len(rows)) if held else slice(None)
         rows, valid = (rows[order[held:]], rows[order[:held]]) if held else (rows, None)
-
-    affine = learn_affine(rows, scale, unit=spec.likelihood.unit, shared=schema.shared_scale)
+    extremes = low, high = rows.min(0), rows.max(0)
+    affine = learn_affine(
+        rows, scale, unit=spec.likelihood.unit, shared=schema.shared_scale, extremes=extremes
+    )
     x = affine.forward(rows, settings.dtype)
-    bounded = check_range(spec, x) and (schema.shared_scale or one_range(rows.min(0), rows.max(0)))
+    scaled = affine.forward(np.stack(extremes), settings.dtype)
+    bounded = check_range(spec, scaled) and (schema.shared_scale or one_range(low, high))
     baseline = principal(x.numpy(), None if latent_dim == "auto" else latent_dim, seed)
+    held = None if valid is None else Memory(affine.forward(valid, settings.dtype).to(device))
+    return Ready(affine, bounded, baseline, Memory(x.to(device)), held, device, settings.dtype)
+
+
+def build(spec: Spec, schema: Schema, ready: Ready, latent_dim: int | str, seed: int) -> Net:
+    """The network, its weights drawn by ``seed``."""
     if latent_dim == "auto":
-        latent_dim = max(2, len(baseline.components))
+        latent_dim = max(2, len(ready.baseline.components))
+    with seeded(seed, ready.device):
+        shapes = Shapes(schema.row, int(latent_dim), schema.levels, schema.missing, ready.bounded)
+        return Net(spec, shapes).to(device=ready.device, dtype=ready.dtype)
 
-    with seeded(seed, device):
-        shapes = Shapes(schema.row, int(latent_dim), schema.levels, schema.missing, bounded)
-        net = Net(spec, shapes).to(device=device, dtype=settings.dtype)
-        source = Memory(x.to(device))
-        held = None if valid is None else Memory(affine.forward(valid, settings.dtype).to(device))
-        with devices.threads(devices.work(net, settings.batch(len(rows)))):
-            state = train(net, source, held, settings, seed)
 
+def finish(
+    spec: Spec, schema: Schema, ready: Ready, net: Net, state: Progress, seed: int, seconds: float
+) -> Fitted:
+    """What is kept of a fit."""
     training: dict[str, Any] = {
-        "rows": len(rows),
-        "validation_rows": 0 if valid is None else len(valid),
+        "rows": len(ready.source),
+        "validation_rows": 0 if ready.held is None else len(ready.held),
         "epochs": len(state.history),
         "stopped": state.reason,
-        "seconds": time.perf_counter() - began,
-        "device": str(device),
+        "seconds": seconds,
+        "device": str(ready.device),
     }
-    codes = moments(net, source)
-    return Fitted(spec, schema, affine, net, baseline, codes, seed, tuple(state.history), training)
+    codes = moments(net, ready.source)
+    return Fitted(
+        spec, schema, ready.affine, net, ready.baseline, codes, seed, tuple(state.history), training
+    )
 
 
 def check_latent_dim(value: int | str) -> None:
@@ -104,7 +145,10 @@ def moments(net: Net, rows: Memory) -> Moments | None:
     mean = codes.mean(0)
     if codes.shape[1] <= RANK:
         variances, axes = torch.linalg.eigh(torch.cov(codes.double().T, correction=0).reshape(2 * mean.shape))
-        return Moments(mean, (axes * variances.clamp(min=0).sqrt()).to(mean.dtype))
+        factor = (
+            axes * variances.clamp(min=0).sqrt()
+        )  # laid out as a file gives it back: layouts round differently
+        return Moments(mean, factor.to(mean.dtype).contiguous())
     # A wide code: its covariance would be larger than the rows it is estimated from.
     some = (codes - mean)[:: -(-len(codes) // RANK)]
-    return Moments(mean, some.T / len(some) ** 0.5)
+    return Moments(mean, (some.T / len(some) ** 0.5).contiguous())

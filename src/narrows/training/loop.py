@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from narrows.contracts import Source
+from narrows.engine import Crowd, Epoch, Member, Solo
 from narrows.net import Net
-from narrows.numerics import generator
+from narrows.numerics import seeded
+from narrows.sources import Memory
 from narrows.training.checkpoint import Best
-from narrows.training.optimizer import Guard, make_adam
 from narrows.training.progress import reporter
 from narrows.training.schedule import Schedule
 from narrows.training.settings import Settings
@@ -22,7 +22,6 @@ from narrows.training.settings import Settings
 TRIES = 5  # returns to the last good weights before giving up
 SKIPS = 0.1  # share of an epoch's steps that may be skipped before such a return
 SLOWER = 0.3  # what a return does to the learning rate
-MONITOR_ROWS = 4096  # per step of the monitor
 STEPS = 5000  # that a fit which may stop early plans for, if max_epochs allows
 
 
@@ -49,23 +48,104 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
     """Fit ``net`` to ``rows``; with ``valid``, stop by it and leave the best weights in place.
 
     Rows are visited in a new order every epoch.  The objective is summed over features and
-    averaged over rows.  The host waits for the device once an epoch,
-    and once for its monitor.
+    averaged over rows.
+    """
+    size = settings.batch(len(rows))
+    plan = Plan.made(settings, rows.steps(size), valid is not None)
+    how = {"size": size, "weight_decay": settings.weight_decay, "precision": settings.precision}
+    engine = Solo(net, rows, valid, total=plan.steps * plan.epochs, seed=seed, **how)
+    run = course(net, plan, settings, engine.restart)
+    with seeded(
+        seed + 3, next(net.parameters()).device
+    ):  # networks of the user's may draw from torch's own state
+        (state,) = conduct([run], lambda rates: [engine.epoch(rates[0])])
+    return state
+
+
+def train_many(
+    nets: Sequence[Net],
+    rows: Memory,
+    valid: Memory | None,
+    settings: Sequence[Settings],
+    seeds: Sequence[int],
+) -> list[Progress]:
+    """:func:`train` for several networks of one shape, side by side; they must agree in batch size,
+    weight decay and precision."""
+    size = settings[0].batch(len(rows))
+    plans = [Plan.made(s, rows.steps(size), valid is not None) for s in settings]
+    members = [
+        Member(net, rows, seed, plan.steps * plan.epochs)
+        for net, seed, plan in zip(nets, seeds, plans, strict=True)
+    ]
+    how = {"size": size, "weight_decay": settings[0].weight_decay, "precision": settings[0].precision}
+    crowd = Crowd(members, rows, valid, **how)
+    runs = [
+        course(m.net, plan, s, partial(crowd.restart, m))
+        for m, plan, s in zip(members, plans, settings, strict=True)
+    ]
+
+    def epoch(rates: dict[int, list[float]]) -> list[Epoch]:
+        crowd.keep([members[i] for i in rates])
+        return crowd.epoch(list(rates.values()))
+
+    try:
+        return conduct(runs, epoch)
+    finally:
+        crowd.keep([])
+
+
+def conduct(
+    runs: Sequence[Generator[list[float], Epoch, Progress]],
+    epoch: Callable[[dict[int, list[float]]], list[Epoch]],
+) -> list[Progress]:
+    """Run every course to its end: ``epoch`` trains those that go on, given their rates by number."""
+    ends: dict[int, Progress] = {}
+
+    def ask(which: Iterable[int], how: Callable[[int], list[float]]) -> dict[int, list[float]]:
+        rates = {}
+        for i in which:
+            try:
+                rates[i] = how(i)
+            except StopIteration as end:
+                ends[i] = end.value
+        return rates
+
+    rates = ask(range(len(runs)), lambda i: next(runs[i]))
+    while rates:
+        try:
+            answers = dict(zip(rates, epoch(rates), strict=True))
+        except BaseException as error:  # noqa: BLE001 - the courses decide what is left of the fit, also on Ctrl-C
+            rates = ask(rates, lambda i, error=error: runs[i].throw(error))
+        else:
+            rates = ask(rates, lambda i, answers=answers: runs[i].send(answers[i]))
+    return [ends[i] for i in range(len(runs))]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a fit means to be: ``epochs`` of ``steps`` each; ``stoppable`` by held-out rows."""
+
+    steps: int
+    epochs: int
+    stoppable: bool
+
+    @classmethod
+    def made(cls, settings: Settings, steps: int, held_out: bool) -> Plan:
+        stoppable = held_out and settings.patience is not None
+        planned = max(math.ceil(STEPS / steps), settings.patience) if stoppable else settings.max_epochs
+        return cls(steps, min(settings.max_epochs, planned), stoppable)
+
+
+def course(
+    net: Net, plan: Plan, settings: Settings, restart: Callable[[], None]
+) -> Generator[list[float], Epoch, Progress]:
+    """All that a fit decides: yields the rates of an epoch's steps, is sent what came of it.
+
+    A generator, so that the same decisions steer one network or each of many trained side by side.
     """
     state = Progress(net, settings)
-    device = next(net.parameters()).device
-    order, noise = generator(seed), generator(seed + 1, device)
-    net.call_hook("prepare", net, rows, noise)
-
-    size = settings.batch(len(rows))
-    steps = rows.steps(size)
-    stoppable = valid is not None and settings.patience is not None
-    planned = max(math.ceil(STEPS / steps), settings.patience) if stoppable else settings.max_epochs
-    epochs = min(settings.max_epochs, planned)
-    total = steps * epochs
+    steps, epochs, total = plan.steps, plan.epochs, plan.steps * plan.epochs
     schedule = Schedule(settings.rate(net), total)
-    guard = Guard(make_adam(net, settings.weight_decay))
-    on_step, on_epoch = list(net.hooks("on_step")), list(net.hooks("on_epoch"))
     if epochs < settings.max_epochs:
         state.reason = f"the {epochs} epochs planned are done; patience=None trains all {settings.max_epochs}"
     best, slow, tries, step, turned = Best(net), 1.0, 0, 0, 0
@@ -76,44 +156,34 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
     try:
         for epoch in range(1, epochs + 1):
             began = time.perf_counter()
-            tally = Tally(device)
-            net.train()
-            for batch in rows.batches(size, order):
-                rate = slow * schedule.rate(step)
-                p = net(batch.x, noise, x_in=batch.x_in, side=batch.side, dropout=noise)
-                terms = net.terms(p)
-                loss = torch.stack(list(terms.values())).sum()
-                loss.backward()
-                skipped = guard.step(loss, rate)
-                tally.add(terms, len(batch.x), skipped)
-                step += 1
-                for hook in on_step:
-                    hook(net, step, total)
-            for hook in on_epoch:
-                hook(net, epoch)
-            row = {"epoch": epoch, **tally.means(), "learning_rate": rate}
-            if valid is not None:
-                row["val_loss"] = monitor(net, valid, seed + 2)
+            rates = [slow * schedule.rate(step + i) for i in range(steps)]
+            done = yield rates
+            step += steps
+            row = {"epoch": epoch, "loss": sum(done.terms.values()), **done.terms, "learning_rate": rates[-1]}
+            if done.monitor is not None:
+                row["val_loss"] = done.monitor
 
-            if tally.skipped > SKIPS * tally.steps or not math.isfinite(row.get("val_loss", 0.0)):
+            if done.skipped > SKIPS or not math.isfinite(row.get("val_loss", 0.0)):
                 tries += 1
                 if tries > TRIES:
                     raise TrainingError(
                         f"The loss stayed infinite or NaN after {TRIES} returns to the last good weights with ever"
-                        f" lower rates (last {rate:.1e}): look for extreme values in the data or pass scale='robust'."
+                        f" lower rates (last {rates[-1]:.1e}): look for extreme values in the data or pass"
+                        " scale='robust'."
                     )
                 best.restore()
-                guard, slow = Guard(make_adam(net, settings.weight_decay)), slow * SLOWER
-            elif valid is None:
+                restart()
+                slow *= SLOWER
+            elif done.monitor is None:
                 best.keep(epoch)
             else:
-                best.offer(row["val_loss"], epoch)
+                best.offer(done.monitor, epoch)
 
             row["seconds"] = time.perf_counter() - began
             state.history.append(row)
             if not all(getattr(module, "settled", True) for module in net.modules()):
                 turned = epoch  # the objective still moves away from the monitor: no time to ask
-            if stoppable and epoch - max(best.epoch, turned) >= settings.patience:
+            if plan.stoppable and epoch - max(best.epoch, turned) >= settings.patience:
                 # First the rate comes down, which nearly always gains once more; then it is over.
                 state.reason = f"no gain in {settings.patience} epochs"
                 state.stop = schedule.cooling(step)
@@ -147,42 +217,6 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
     screen.stop(f"{len(state.history)} epochs in {seconds:.1f} s ({state.reason})")
     call(settings.callbacks, "on_fit_end", state)
     return state
-
-
-class Tally:
-    """An epoch's sums, on the device until the epoch is over."""
-
-    def __init__(self, device: torch.device):
-        self.names: list[str] = []
-        self.sums = torch.zeros((), device=device)
-        self.steps, self.skipped = 0, 0.0
-
-    def add(self, terms: dict[str, Tensor], rows: int, skipped: Tensor) -> None:
-        """A step's terms, if it counted."""
-        self.names = list(terms)
-        values = torch.stack([*terms.values(), skipped.new_ones(())]).detach() * rows
-        counted = torch.where(skipped > 0, 0.0, values)
-        self.sums = self.sums + torch.cat([counted, skipped[None]])
-        self.steps += 1
-
-    def means(self) -> dict[str, float]:
-        """Each term's mean over the rows of steps that counted, and their sum, the loss."""
-        *sums, rows, self.skipped = self.sums.tolist()  # the one wait of the epoch
-        means = {name: s / rows if rows else math.nan for name, s in zip(self.names, sums, strict=True)}
-        return {"loss": sum(means.values()), **means}
-
-
-@torch.no_grad()
-def monitor(net: Net, rows: Source, seed: int) -> float:
-    """The objective at its final weights on held-out rows, corrupted and sampled the same way every epoch."""
-    net.eval()
-    noise = generator(seed, next(net.parameters()).device)
-    total, count = 0.0, 0
-    for batch in rows.batches(MONITOR_ROWS):
-        terms = net.terms(net(batch.x, noise, x_in=batch.x_in, side=batch.side))
-        total = total + sum(terms.values()) * len(batch.x)
-        count += len(batch.x)
-    return float(total) / count
 
 
 def call(callbacks: tuple[Any, ...], name: str, state: Progress) -> None:

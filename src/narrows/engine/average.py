@@ -1,0 +1,79 @@
+"""The mean of recent weights: a model worth having at the end of every epoch.
+
+At a high rate weights wander about the place that they would settle in when the rate falls; the mean
+over the last steps is there already (Polyak & Juditsky 1992; Izmailov et al. 2018, "Averaging
+weights leads to wider optima and better generalization").  While training goes on, the wandering
+weights are what is trained; between epochs the network holds their mean, for the monitor, for
+callbacks and to be kept as the best so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+SHARE = 0.1  # of the steps done so far: over about so many the mean reaches back,
+MOST = 100  # and over at most so many, so that it keeps up while the rate falls
+EVERY = 4  # steps between updates: more would not show, but would cost
+
+
+class Average:
+    """Of ``params`` over recent steps.
+
+    >>> w = torch.zeros(1)
+    >>> average = Average([w])
+    >>> for _ in range(8):
+    ...     _ = w.add_(1.0)
+    ...     average.update()
+    >>> average.show(); w
+    tensor([8.])
+    >>> average.resume(); w
+    tensor([8.])
+    """
+
+    def __init__(self, params: Sequence[Tensor], members: int | None = None):
+        self.params = [p.detach() for p in params]
+        self.members = members  # of a stack: the length of every parameter's first axis
+        self.steps = 0
+        self.mean = [p.clone() for p in self.params]
+        self.own: list[Tensor] | None = None  # the weights in training, while the mean is shown
+
+    def update(self) -> None:
+        """A step is done."""
+        self.steps += 1
+        if self.steps % EVERY == 0:
+            reach = min(MOST, max(EVERY, SHARE * self.steps))
+            torch._foreach_lerp_(self.mean, self.params, EVERY / reach)
+
+    def show(self) -> None:
+        """Let the network hold the mean."""
+        if self.steps < EVERY:
+            self.mean = [p.clone() for p in self.params]
+        self.own = [p.clone() for p in self.params]
+        torch._foreach_copy_(self.params, self.mean)
+
+    def resume(self) -> None:
+        """Let it hold the weights in training again; unless somebody has changed it meanwhile, which
+        then is where training goes on from."""
+        if self.own is None:
+            return
+        for at in [...] if self.members is None else range(self.members):
+            if not all(torch.equal(p[at], m[at]) for p, m in zip(self.params, self.mean, strict=True)):
+                self.adopt(at)
+        torch._foreach_copy_(self.params, self.own)
+        self.own = None
+
+    def adopt(self, at: Any = ...) -> None:
+        """Go on from what the network (or member ``at`` of the stack) holds now."""
+        for p, mean, own in zip(self.params, self.mean, self.own or self.mean, strict=True):
+            mean[at] = own[at] = p[at]
+
+    def chosen(self, members: list[int], params: Sequence[Tensor]) -> Average:
+        """The same for some members of the stack, whose weights are in ``params`` now."""
+        other = Average(params, len(members))
+        other.steps, other.mean = self.steps, [t[members] for t in self.mean]
+        other.own = None if self.own is None else [t[members] for t in self.own]
+        return other

@@ -1,0 +1,164 @@
+"""Training one network, an epoch at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from narrows.contracts import Source
+from narrows.engine import machine
+from narrows.engine.adam import Adam, DeviceGuard, Guard, decayed
+from narrows.engine.average import Average
+from narrows.engine.steps import Grads, Plain, Replayed
+from narrows.net import Net
+from narrows.numerics import generator
+
+MONITOR_ROWS = 1024  # per pass of the monitor
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What came of an epoch: each term's mean over the rows of steps that counted, the share of
+    steps that were skipped, and the monitor, where there are held-out rows."""
+
+    terms: dict[str, float]
+    skipped: float
+    monitor: float | None = None
+
+
+class Solo:
+    """One network in training on ``rows``: its order, noise, optimiser and monitor.
+
+    ``total`` steps are planned; hooks are told of them.  ``plain`` runs every step as it reads.
+    """
+
+    def __init__(
+        self,
+        net: Net,
+        rows: Source,
+        valid: Source | None,
+        *,
+        size: int,
+        total: int,
+        seed: int,
+        weight_decay: float = 0.0,
+        precision: str = "auto",
+        plain: bool = False,
+    ):
+        self.net, self.rows, self.valid, self.size, self.total = net, rows, valid, size, total
+        device = next(net.parameters()).device
+        self.order, self.noise, self.seed = generator(seed), generator(seed + 1, device), seed + 2
+        self.weight_decay = weight_decay
+        net.call_hook("prepare", net, rows, self.noise)
+        hosted = device.type == "cpu"
+        step = Plain(net, self.noise)
+        pace = machine.pace_for(net, size)
+        self.step = Replayed(step, pace) if hosted and not plain else step
+        self.ledger = HostLedger if hosted else DeviceLedger
+        self.on_step, self.on_epoch = list(net.hooks("on_step")), list(net.hooks("on_epoch"))
+        self.rounded = machine.rounds_products(net, size, precision)
+        self.done = self.epochs = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what the optimiser has seen: the weights were put back."""
+        self.average = Average(self.step.params)
+        self.adam = Adam(self.step.params, self.weight_decay, decayed(self.net))
+        self.book = self.ledger(self.adam)
+
+    def epoch(self, rates: Sequence[float]) -> Epoch:
+        """Visit all rows once in a new order, one step per rate, then look at the held-out ones with
+        the mean of recent weights, which stay in the net."""
+        self.net.train()
+        self.average.resume()
+        with machine.threads(), machine.rounded_products(self.rounded):
+            for batch, rate in zip(self.rows.batches(self.size, self.order), rates, strict=True):
+                values, grads = self.step(batch)
+                self.book.step(values, grads, rate, len(batch.x))
+                self.average.update()
+                self.done += 1
+                for hook in self.on_step:
+                    hook(self.net, self.done, self.total)
+        self.average.show()
+        self.epochs += 1
+        for hook in self.on_epoch:
+            hook(self.net, self.epochs)
+        sums, rows, skipped = self.book.close()
+        terms = {n: s / rows if rows else math.nan for n, s in zip(self.step.names, sums, strict=True)}
+        return Epoch(terms, skipped, None if self.valid is None else monitor(self.net, self.valid, self.seed))
+
+
+class HostLedger:
+    """Steps, judged and summed up in plain numbers: on the processor reading a value costs nothing."""
+
+    def __init__(self, adam: Adam):
+        self.adam, self.guard = adam, Guard()
+        self._open()
+
+    def _open(self) -> None:
+        self.sums: list[float] = []
+        self.rows = self.steps = self.skipped = 0
+
+    def step(self, values: Tensor, grads: Grads, rate: float, rows: int) -> None:
+        """Update the weights, unless the guard objects, and add to the epoch's sums."""
+        present = [g for g in grads if g is not None]
+        norms = torch._foreach_norm(present)
+        count = len(values)
+        figures = torch.cat([values, torch.stack(norms).to(values)]).tolist()
+        terms, norm = figures[:count], math.hypot(*figures[count:])
+        self.sums = self.sums or [0.0] * count
+        divide = self.guard.judge(math.fsum(terms), norm)
+        self.steps += 1
+        if not divide:
+            self.skipped += 1
+            return
+        self.adam.step(grads, rate, divide=None if divide == 1.0 else torch.tensor(divide))
+        self.sums = [s + rows * t for s, t in zip(self.sums, terms, strict=True)]
+        self.rows += rows
+
+    def close(self) -> tuple[list[float], int, float]:
+        """Sums of the terms over rows, how many rows, the share of steps skipped; and begin anew."""
+        closed = self.sums, self.rows, self.skipped / max(1, self.steps)
+        self._open()
+        return closed
+
+
+class DeviceLedger:
+    """The same without asking the device for anything until the epoch is over."""
+
+    def __init__(self, adam: Adam):
+        self.adam, self.guard = adam, DeviceGuard(adam.params[0].device)
+        self._open()
+
+    def _open(self) -> None:
+        self.kept: list[Tensor] = []
+
+    def step(self, values: Tensor, grads: Grads, rate: float, rows: int) -> None:
+        norms = torch.stack(torch._foreach_norm([g for g in grads if g is not None]))
+        divide, skip = self.guard.judge(values.sum().float(), torch.linalg.vector_norm(norms).float())
+        self.adam.step(grads, rate, divide=divide, skip=skip)
+        counted = torch.cat([values * rows, values.new_full((1,), rows)])
+        self.kept.append(torch.cat([torch.where(skip > 0, 0.0, counted), skip.to(values)[None]]))
+
+    def close(self) -> tuple[list[float], int, float]:
+        *sums, rows, skipped = torch.stack(self.kept).double().sum(0).tolist()  # the one wait of the epoch
+        steps = len(self.kept)
+        self._open()
+        return sums, int(rows), skipped / max(1, steps)
+
+
+@torch.no_grad()
+def monitor(net: Net, rows: Source, seed: int) -> float:
+    """The objective at its final weights on held-out rows, corrupted and sampled the same way every epoch."""
+    net.eval()
+    noise = generator(seed, next(net.parameters()).device)
+    total, count = 0.0, 0
+    for batch in rows.batches(MONITOR_ROWS):
+        terms = net.terms(net(batch.x, noise, x_in=batch.x_in, side=batch.side))
+        total = total + sum(terms.values()) * len(batch.x)
+        count += len(batch.x)
+    return float(total) / count

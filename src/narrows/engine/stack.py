@@ -1,0 +1,191 @@
+"""Several networks of one shape as one: every tensor gets an axis of members.
+
+A small network spends its time on calling operations, not on arithmetic; sixteen of them stacked
+call each operation once.  Members keep their own weights, order of rows, noise, rates and penalty
+weights, and end up where training them alone would have led, to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from narrows.contracts import Batch
+from narrows.engine.adam import decayed
+from narrows.engine.steps import Grads, watched
+from narrows.net import Net
+from narrows.numerics import generator
+
+MARK = 0x6E6172726F7773  # the seed by which the members' stand-in generator is known
+
+
+class UnstackableError(ValueError):
+    """The networks differ in more than their numbers, or do something that has no stacked form."""
+
+
+class Stacked:
+    """The step of all ``nets`` at once, on batches (members, batch, \\*row); see ``steps.Step``.
+
+    Values come as (members, terms).  The nets' own tensors become views of the stacked ones, so what
+    is done to a net is done to the stack; :func:`release` ends that.
+    """
+
+    def __init__(self, nets: Sequence[Net], noises: Sequence[torch.Generator]):
+        self.nets, self.noises = list(nets), list(noises)
+        self.knobs = list(_knobs(self.nets))
+        self.names: list[str] = []
+        self.watched = [m for net in nets for m in watched(net)]
+        self.template = _Objective(self.nets[0])
+        named = [dict(_named(net)) for net in nets]
+        trained = [name for name, p in nets[0].named_parameters() if p.requires_grad]
+        groups = [
+            [n for n, d in zip(trained, decayed(nets[0]), strict=True) if d is flag] for flag in (True, False)
+        ]
+        self.state: dict[str, Tensor] = {}
+        # Weights that decay, and the rest, each in one block (members, numbers): one norm, one update.
+        self.params, self.slots = [], []
+        for names in filter(None, groups):
+            block = torch.cat(
+                [torch.stack([own[n].detach() for own in named]).reshape(len(nets), -1) for n in names], 1
+            )
+            start, slots = 0, []
+            for n in names:
+                shape = named[0][n].shape
+                stop = start + shape.numel()
+                self.state[f"net.{n}"] = block[:, start:stop].unflatten(1, shape or (1,)).view(-1, *shape)
+                slots.append((f"net.{n}", slice(start, stop)))
+                start = stop
+            self.params.append(block)
+            self.slots.append(slots)
+        self.buffers = []
+        for n in (n for n in named[0] if n not in trained):
+            self.state[f"net.{n}"] = torch.stack([own[n].detach() for own in named])
+            self.buffers.append(self.state[f"net.{n}"])
+        for name, stacked in self.state.items():
+            for own, view in zip(named, stacked, strict=True):
+                own[name[4:]].data = view
+        self.leaves = [self.state[n].requires_grad_() for slots in self.slots for n, _ in slots]
+        self.placeholder = generator(MARK, self.params[0].device)
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Grads]:
+        knobs = [
+            torch.tensor([getattr(m, attr) for m in each], dtype=torch.float64) for each, attr in self.knobs
+        ]
+
+        def member(
+            state: dict[str, Tensor], x: Tensor, x_in: Tensor, side: Tensor, numbers: list[Tensor]
+        ) -> Tensor:
+            for (each, attr), number in zip(self.knobs, numbers, strict=True):
+                each[0].__dict__[attr] = number.to(x.dtype)
+            terms = torch.func.functional_call(
+                self.template, state, (x, x_in, side, self.placeholder), strict=True
+            )
+            self.names = list(terms)
+            return torch.stack(list(terms.values()))
+
+        plain = [each[0].__dict__[attr] for each, attr in self.knobs]
+        axes = (
+            dict.fromkeys(self.state, 0),
+            0,
+            *(None if t is None else 0 for t in (batch.x_in, batch.side)),
+        )
+        try:
+            with _MemberNoise(self.noises):
+                values = torch.func.vmap(
+                    member, in_dims=(*axes, 0 if knobs else None), randomness="different"
+                )(self.state, batch.x, batch.x_in, batch.side, knobs)
+        except RuntimeError as error:
+            raise UnstackableError(str(error).splitlines()[0]) from error
+        finally:
+            for (each, attr), number in zip(self.knobs, plain, strict=True):
+                each[0].__dict__[attr] = number
+        found = iter(torch.autograd.grad(values.sum(), self.leaves, allow_unused=True))
+        grads = [torch.zeros_like(block) for block in self.params]
+        for block, slots in zip(grads, self.slots, strict=True):
+            for (_, where), g in zip(slots, found, strict=False):
+                if g is not None:
+                    block[:, where].view(g.shape).copy_(g)
+        return values.detach(), grads
+
+
+def agree(a: Net, b: Net) -> bool:
+    """Whether two networks can be stacked, as far as can be seen without running them."""
+    try:
+        list(_knobs([a, b]))
+    except UnstackableError:
+        return False
+    return True
+
+
+def release(net: Net) -> None:
+    """Give a net tensors of its own again."""
+    for _, t in _named(net):
+        t.data = t.data.clone()
+
+
+class _Objective(nn.Module):
+    """A net whose forward pass ends at the terms of its objective."""
+
+    def __init__(self, net: Net):
+        super().__init__()
+        self.net = net
+
+    def forward(
+        self, x: Tensor, x_in: Tensor | None, side: Tensor | None, noise: torch.Generator
+    ) -> dict[str, Tensor]:
+        return self.net.terms(self.net(x, noise, x_in=x_in, side=side, dropout=noise))
+
+
+class _MemberNoise(TorchDispatchMode):
+    """Draws from one generator of the code become draws from each member's own."""
+
+    def __init__(self, noises: list[torch.Generator]):
+        super().__init__()
+        self.noises = noises
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        given = kwargs.get("generator")
+        if given is None or given.initial_seed() != MARK:  # a new object each time, so not by identity
+            return func(*args, **kwargs)
+        place, *rest = args
+        if not func._schema.is_mutable or len(place) != len(self.noises):
+            raise RuntimeError(f"{func} draws noise that is not one member's.")
+        for mine, noise in zip(place.unbind(), self.noises, strict=True):
+            func(mine, *rest, **kwargs | {"generator": noise})
+        return place
+
+
+def _named(net: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from net.named_parameters()
+    yield from net.named_buffers()
+
+
+def _knobs(nets: list[Net]) -> Iterator[tuple[list[nn.Module], str]]:
+    """The plain numbers in which members' modules differ; anything else they must agree in."""
+    shapes = [[(name, t.shape, t.dtype, t.device) for name, t in _named(net)] for net in nets]
+    if any(s != shapes[0] for s in shapes):
+        raise UnstackableError("The networks have tensors of different shapes.")
+    for each in zip(*(net.modules() for net in nets), strict=True):
+        if len({type(m) for m in each}) > 1:
+            raise UnstackableError(f"The networks differ in kind: {type(each[0]).__name__} and others.")
+        if not getattr(each[0], "replayable", True):
+            raise UnstackableError("Networks of your own are trained one at a time.")
+        for attr, value in vars(each[0]).items():
+            values = [vars(m).get(attr) for m in each]
+            if attr.startswith("_") or all(v is value or _equal(v, value) for v in values):
+                continue
+            if not all(isinstance(v, float) for v in values):
+                raise UnstackableError(f"The networks differ in {type(each[0]).__name__}.{attr}.")
+            yield list(each), attr
+
+
+def _equal(a: Any, b: Any) -> bool:
+    plain = (bool, int, float, str, tuple, frozenset, type(None))
+    if isinstance(a, plain) and isinstance(b, plain):
+        return type(a) is type(b) and a == b
+    return type(a) is type(b)  # modules, tensors and parts show their numbers where they are used

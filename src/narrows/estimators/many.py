@@ -1,0 +1,62 @@
+"""Many estimators fitted on the same rows in little more time than one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from narrows import training
+from narrows.estimators.autoencoder import Autoencoder, _held_out, _loaded
+
+
+def fit_many(
+    estimators: Sequence[Autoencoder], X: Any, y: Any = None, *, validation_data: Any = None
+) -> list[Autoencoder]:
+    """Fit every estimator on rows X; those whose networks have one shape are trained side by side.
+
+    Members may differ in ``random_state``, in numbers of their parts (noise, β, penalty weights), in
+    learning rate, epochs, patience and callbacks, and each ends up where its own ``fit`` on the same
+    rows would, to rounding.  Others are welcome and are trained after one another.  Estimators that
+    are scaled alike share one split into training and held-out rows, drawn by the first one's seed.
+
+    Sixteen small models take about a fifth of the time that sixteen calls of ``fit`` take; the larger
+    the networks, the less there is to gain.
+
+    Returns the estimators, fitted.
+
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(200, 6))
+    >>> members = [Autoencoder(2, max_epochs=5, random_state=seed) for seed in range(4)]
+    >>> scores = [member.score(X) for member in fit_many(members, X)]
+    """
+    estimators = list(estimators)
+    if not estimators:
+        return []
+    for estimator in estimators:
+        if not isinstance(estimator, Autoencoder):
+            raise TypeError(
+                f"fit_many got a {type(estimator).__name__} among its estimators, but takes Autoencoders:"
+                " pass what nw.Autoencoder or a recipe returns."
+            )
+    if len(set(map(id, estimators))) < len(estimators):
+        raise ValueError("fit_many got one estimator twice, but fits each in place: pass clones.")
+    X = _loaded(X)
+    orders = [estimator._order(X) for estimator in estimators]
+    first = orders[0].spec.input
+    for order in orders:
+        if order.spec.input != first:
+            raise ValueError(
+                f"fit_many got estimators with the inputs {first!r} and {order.spec.input!r}, but reads X once:"
+                " pass estimators with one input."
+            )
+    schema = first.learn(X)
+    rows = schema.rows(X)
+    for estimator in estimators:
+        estimator._introduce(schema, X)
+    fitted = training.fit_many(orders, schema, rows, _held_out(schema, validation_data))
+    for estimator, result in zip(estimators, fitted, strict=True):
+        estimator.fitted_ = result
+    return estimators
+
+
+__all__ = ["fit_many"]

@@ -1,0 +1,180 @@
+"""Many networks side by side end up where each would alone."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from torch import nn
+
+import narrows as nw
+from narrows import bottlenecks, corruptions, penalties
+from narrows.backbones import MLP, Conv2d
+from narrows.engine import stack
+from narrows.training import loop, many
+
+RNG = np.random.default_rng(0)
+X = (RNG.normal(size=(130, 3)) @ RNG.normal(size=(3, 9)) + 0.1 * RNG.normal(size=(130, 9))).astype(np.float32)
+UNIT = RNG.random((80, 9)).astype(np.float32)
+HELD = X[100:]
+# In double precision: Adam divides by gradients' lengths and makes the first rounding errors large.
+SHORT = {"max_epochs": 4, "batch_size": 16, "precision": "float64"}
+
+
+def family(make, numbers):
+    return [make(seed, number).set_params(random_state=seed, **SHORT) for seed, number in enumerate(numbers)]
+
+
+FAMILIES = {
+    "seeds": lambda s, _: nw.Autoencoder(2, backbone=MLP((6,))),
+    "rates": lambda s, v: nw.Autoencoder(2, learning_rate=v),
+    "noise": lambda s, v: nw.recipes.denoising(2, hidden=(8,), noise=v),
+    "masking": lambda s, v: nw.Autoencoder(2, corruption=corruptions.Masking(v)),
+    "beta": lambda s, v: nw.recipes.variational(
+        2, backbone=MLP((6,)), bottleneck=bottlenecks.Gaussian(beta=v)
+    ),
+    "warm-up": lambda s, v: nw.Autoencoder(2, bottleneck=bottlenecks.Gaussian(beta=v, warmup=0.5)),
+    "l1": lambda s, v: nw.Autoencoder(12, penalties=[penalties.L1(v)], weight_decay=0.01),
+    "sparsity": lambda s, v: nw.recipes.kl_sparse(6, penalties=[penalties.KLSparsity(v)]),
+    "topk": lambda s, _: nw.recipes.topk(12, k=3),
+    "dropout": lambda s, _: nw.Autoencoder(2, backbone=MLP((8,), dropout=0.2)),
+    "tied": lambda s, _: nw.Autoencoder(2, backbone=MLP((8,), tied=True)),
+}
+
+
+def compare(members, X, tolerance, **held):
+    alone = [clone(m).fit(X, **held) for m in members]
+    together = nw.fit_many(members, X, **held)
+    assert together == members
+    for a, b in zip(alone, together, strict=True):
+        assert len(a.history_) == len(b.history_)
+        for p, q in zip(a.net_.state_dict().values(), b.net_.state_dict().values(), strict=True):
+            assert torch.allclose(p, q, atol=tolerance, rtol=tolerance)
+            assert p.is_contiguous() and q.untyped_storage().nbytes() == p.untyped_storage().nbytes()
+        for p, q in zip(a.history_, b.history_, strict=True):
+            assert p.keys() == q.keys()
+            assert all(np.isclose(p[k], q[k], rtol=1e-6) for k in p if k != "seconds")
+
+
+@pytest.fixture
+def crowds(monkeypatch):
+    """The sizes of the crowds that were trained side by side."""
+    seen = []
+    train_many = loop.train_many
+    monkeypatch.setattr(
+        many, "train_many", lambda nets, *a: (seen.append(len(nets)), train_many(nets, *a))[1]
+    )
+    return seen
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_members_end_where_they_would_alone(name, crowds):
+    members = family(FAMILIES[name], (0.02, 0.1, 0.05))
+    compare(members, X, 1e-7, validation_data=HELD)
+    assert crowds == [3]
+
+
+def test_convolutions_go_together_too(crowds):
+    images = RNG.random((50, 6, 6)).astype(np.float32)
+    compare(
+        family(lambda s, _: nw.Autoencoder(2, backbone=Conv2d((3, 4)), validation_fraction=0), range(2)),
+        images,
+        1e-7,
+    )
+    assert crowds == [2]
+
+
+def test_members_may_stop_at_different_times(crowds):
+    members = [
+        nw.Autoencoder(2, backbone=MLP((6,)), patience=None).set_params(
+            random_state=s, **SHORT | {"max_epochs": e}
+        )
+        for s, e in enumerate((2, 6, 4))
+    ]
+    compare(members, X, 1e-7, validation_data=HELD)
+    assert [len(m.history_) for m in members] == [2, 6, 4] and crowds == [3]
+
+
+def test_patience_is_each_members_own():
+    members = family(lambda s, v: nw.Autoencoder(2, learning_rate=v, patience=2), (1e-2, 1e-5, 0.3))
+    for m in members:
+        m.set_params(max_epochs=25)
+    compare(members, X, 1e-6, validation_data=HELD)
+
+
+def test_other_shapes_are_trained_in_crowds_of_their_own(crowds):
+    members = [nw.Autoencoder(k, random_state=i, **SHORT) for i, k in enumerate((2, 3, 2, 3, 4))]
+    nw.fit_many(members, X)
+    assert sorted(crowds) == [2, 2] and [m.latent_dim_ for m in members] == [2, 3, 2, 3, 4]
+
+
+def test_parts_without_a_stacked_form_are_trained_in_turn():
+    members = family(lambda s, v: nw.recipes.contractive(2, backbone=MLP((6,), "tanh")), range(2))
+    alone = [clone(m).fit(X, validation_data=HELD) for m in members]
+    for a, b in zip(alone, nw.fit_many(members, X, validation_data=HELD), strict=True):
+        assert all(
+            torch.equal(p, q)
+            for p, q in zip(a.net_.state_dict().values(), b.net_.state_dict().values(), strict=True)
+        )
+
+
+def test_networks_of_the_users_are_trained_in_turn(crowds):
+    members = [nw.Autoencoder(2, backbone=(nn.Linear(9, 2), nn.Linear(2, 9)), **SHORT) for _ in range(2)]
+    nw.fit_many(members, X)
+    assert crowds == []
+
+
+def test_the_same_seeds_give_the_same_bits():
+    def weights():
+        members = family(FAMILIES["noise"], (0.1, 0.2))
+        return [t for m in nw.fit_many(members, X) for t in m.net_.state_dict().values()]
+
+    assert all(torch.equal(a, b) for a, b in zip(weights(), weights(), strict=True))
+
+
+def test_a_member_without_a_finite_loss_returns_and_goes_on():
+    members = family(lambda s, v: nw.Autoencoder(2, learning_rate=v, validation_fraction=0), (1e-2, 1e30))
+    with pytest.raises(nw.training.TrainingError):
+        clone(members[1]).fit(X)
+    with pytest.raises(nw.training.TrainingError):
+        nw.fit_many(members, X)
+
+
+def test_an_interrupt_keeps_what_there_is():
+    class Stop:
+        def on_epoch_end(self, state):
+            if len(state.history) == 2:
+                raise KeyboardInterrupt
+
+    members = [nw.Autoencoder(2, random_state=s, **SHORT) for s in range(2)]
+    members[1].set_params(callbacks=[Stop()])
+    with pytest.raises(KeyboardInterrupt):
+        nw.fit_many([*members, nw.Autoencoder(2, callbacks=[Early()], **SHORT)], X)
+
+
+class Early:
+    def on_fit_start(self, state):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("estimators", "error", "words"),
+    [
+        ([nw.recipes], TypeError, "Autoencoders"),
+        ([same := nw.Autoencoder(2), same], ValueError, "clones"),
+        ([nw.Autoencoder(2), nw.Autoencoder(2, input="images")], ValueError, "one input"),
+        ([nw.Autoencoder(2), nw.Autoencoder(0)], ValueError, "latent_dim=0"),
+    ],
+)
+def test_wrong_estimators_are_refused(estimators, error, words):
+    with pytest.raises(error, match=words):
+        nw.fit_many(estimators, X)
+
+
+def test_nobody_is_nobody():
+    assert nw.fit_many([], X) == []
+
+
+def test_stacking_refuses_what_differs_in_kind():
+    nets = [nw.Autoencoder(2, backbone=MLP((6,), a), max_epochs=1).fit(X).net_ for a in ("relu", "tanh")]
+    with pytest.raises(stack.UnstackableError, match="kind"):
+        stack.Stacked(nets, [torch.Generator() for _ in nets])
