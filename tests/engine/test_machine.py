@@ -52,6 +52,24 @@ def test_one_thread_stays_one():
     assert settle(machine.Pace(1), {1: 1.0}) == 1
 
 
+@pytest.mark.parametrize(("rows", "fixed", "most"), [(1, 1, 1), (10**6, 1, 2), (10**8, 2, 2)])
+def test_small_steps_get_one_thread(rows, fixed, most):
+    net = nw.Autoencoder(2, backbone=MLP(()), max_epochs=1).fit(X[:, :4]).net_  # 16 multiply-adds a row
+    with machine.threads(2):
+        pace = machine.pace_for(net, rows)
+    assert (pace.fixed, pace.most) == (fixed, most)
+
+
+def test_threads_come_back():
+    with machine.threads(2):
+        with pytest.raises(KeyError), machine.threads(1):
+            assert torch.get_num_threads() == 1
+            raise KeyError
+        with machine.threads():
+            torch.set_num_threads(1)
+        assert torch.get_num_threads() == 2
+
+
 def test_threads_and_products_are_given_back_whatever_happens(monkeypatch):
     monkeypatch.setattr(machine, "_has_bfloat16", lambda: hasattr(torch.backends.mkldnn, "matmul"))
     monkeypatch.setattr(machine, "LARGE_PRODUCT", 0.0)

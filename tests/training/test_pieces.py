@@ -66,21 +66,6 @@ def test_the_best_weights_are_kept_and_come_back():
 # Devices
 
 
-@pytest.mark.parametrize(("work", "expected"), [(0.0, 1), (1e12, 2)])
-def test_small_work_gets_one_thread_and_the_callers_number_comes_back(work, expected):
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        with devices.threads(work):
-            assert torch.get_num_threads() == expected
-        assert torch.get_num_threads() == 2
-        with pytest.raises(KeyError), devices.threads(work):
-            raise KeyError
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
-
-
 def test_devices_by_name():
     assert devices.device("cpu") == torch.device("cpu")
     assert devices.device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from narrows.fitted import Fitted
 from narrows.numerics import generator
 from narrows.tasks.products import onednn
-from narrows.training.devices import SMALL, work
+from narrows.engine.machine import SMALL, products_of
 
 CHUNK = 256  # rows, where nothing can be tried out
 # Chunks for few rows.  Below 16 most products take other paths, and activations, which are computed
@@ -48,7 +48,7 @@ class Runner:
         self.ours = on_processor and all(map(_stateless, net.modules()))
         self.overwrites = not self.ours or any(getattr(m, "inplace", False) for m in net.modules())
         self.onednn = self.ours and onednn(weights)
-        self.work = work(net, 1)
+        self.work = sum(products_of(net))
         self.largest = CHUNK
         # Noise is no row of a table with categories, and a GPU's memory and libraries are another matter.
         self.tried = on_processor and not fitted.schema.levels
