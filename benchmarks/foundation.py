@@ -1,6 +1,6 @@
 """What the first models reach on MNIST and Fashion-MNIST, with the baselines beside them.
 
-    make bench [ONLY="vanilla deep"]
+    make results [ONLY="vanilla deep"]
 
 Each job prints one line per figure: what, the figure, the bar it is held against, seconds of
 training.  No model is trained on the test images; docs/results.md says which defaults were chosen by them.

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from narrows.engine.adam import BETAS, SPIKE, Adam, DeviceGuard, Guard, decayed
+from narrows.engine.adam import BETAS, SPIKE, Adam, DeviceGuard, Guard
+from narrows.engine.blocks import decaying
 from narrows.engine.solo import DeviceLedger, HostLedger
 
 LEDGERS = [HostLedger, DeviceLedger]
@@ -19,7 +20,7 @@ def trained(dtype=torch.float32, ledger=HostLedger):
 
 def step(book, gradient, loss=1.0, rate=0.1):
     like = book.adam.params[0]
-    book.step(torch.tensor([loss], dtype=like.dtype), [torch.full_like(like, gradient)], rate, 4)
+    book.step(torch.tensor([[loss]], dtype=like.dtype), [torch.full_like(like, gradient)], rate, 4)
 
 
 @pytest.mark.parametrize("ledger", LEDGERS)
@@ -40,7 +41,7 @@ def test_weight_decay_is_that_of_adamw_and_for_matrices_alone(decay):
     torch.manual_seed(0)
     net, other = nn.Linear(3, 2), nn.Linear(3, 2)
     other.load_state_dict(net.state_dict())
-    ours = Adam(list(net.parameters()), decay, decayed(net))
+    ours = Adam(list(net.parameters()), decay, [decaying(*named) for named in net.named_parameters()])
     groups = [
         {"params": [other.weight], "weight_decay": decay},
         {"params": [other.bias], "weight_decay": 0.0},

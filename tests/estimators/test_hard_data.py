@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import narrows as nw
-from narrows.engine.adam import decayed
+from narrows.engine.blocks import decaying
 
 
 def plane(rows, columns, seed=0):
@@ -150,8 +150,7 @@ def test_networks_for_a_model_that_has_its_own_are_refused(tmp_path, refused):
 def test_weight_decay_leaves_learned_spreads_alone():
     part = nw.likelihoods.Normal(variance="feature")
     ae = nw.Autoencoder(latent_dim=2, likelihood=part, max_epochs=1).fit(np.zeros((20, 3, 3)) + np.eye(3))
-    trained = [name for name, p in ae.net_.named_parameters() if p.requires_grad]
-    decays = dict(zip(trained, decayed(ae.net_), strict=True))
+    decays = {name: decaying(name, p) for name, p in ae.net_.named_parameters()}
     assert decays["likelihood.theta"] is False
     assert decays["bottleneck.project.linear.weight"] is True
 

@@ -11,23 +11,15 @@ import math
 from collections.abc import Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 SPIKE = 5.0  # a gradient may be this many times longer than its running mean before it is clipped
 MEMORY = 0.98  # of that running mean
 # A shorter memory of squared gradients than Adam's own 0.999 learns faster over few steps.
 BETAS = (0.9, 0.99)
 EPS = 1e-8
-
-
-def decayed(net: nn.Module) -> list[bool]:
-    """Which trainable parameters weight decay is meant for: the weight matrices."""
-    # A learned spread of images has the shape of a matrix, too, but is none.
-    return [
-        p.ndim >= 2 and not name.startswith("likelihood.")
-        for name, p in net.named_parameters()
-        if p.requires_grad
-    ]
+SWEEP = 100  # steps between sweeps
+DUST = 1e-30  # a moment below it moves nothing, for EPS is so much larger
 
 
 class Adam:
@@ -46,6 +38,7 @@ class Adam:
         self.first = [torch.zeros_like(p) for p in self.params]
         self.second = [torch.zeros_like(p) for p in self.params]
         self.count = torch.zeros((), device=self.params[0].device)
+        self.calls = 0
         flags = [True] * len(self.params) if decays is None else list(decays)
         rates = [weight_decay if flag else 0.0 for flag in flags]
         # One kernel call for all that decay alike.
@@ -63,6 +56,12 @@ class Adam:
         """One update.  Gradients are divided by ``divide``; where ``skip`` is 1, nothing happens.  A
         parameter without a gradient stays."""
         self.count += 1.0 if skip is None else 1.0 - skip
+        self.calls += 1
+        if self.calls % SWEEP == 0:
+            # Moments of units that get no gradient fade into denormal numbers, and processors take
+            # tens of times longer over those.
+            for t in (*self.first, *self.second):
+                torch.hardshrink(t, DUST, out=t)
         for decay, group in self.groups:
             mine = [i for i in group if grads[i] is not None]
             kernel = torch._fused_adamw_ if decay else torch._fused_adam_

@@ -10,33 +10,31 @@ callbacks and to be kept as the best so far.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 SHARE = 0.1  # of the steps done so far: over about so many the mean reaches back,
 MOST = 100  # and over at most so many, so that it keeps up while the rate falls
-EVERY = 4  # steps between updates: more would not show, but would cost
+EVERY = 8  # steps between updates: more would not show, but would cost
 
 
 class Average:
-    """Of ``params`` over recent steps.
+    """Of ``params``, blocks (nets, numbers), over recent steps.
 
-    >>> w = torch.zeros(1)
+    >>> w = torch.zeros(1, 1)
     >>> average = Average([w])
-    >>> for _ in range(8):
+    >>> for _ in range(100):
     ...     _ = w.add_(1.0)
     ...     average.update()
-    >>> average.show(); w
-    tensor([8.])
+    >>> average.show(); bool(w < 100)
+    True
     >>> average.resume(); w
-    tensor([8.])
+    tensor([[100.]])
     """
 
-    def __init__(self, params: Sequence[Tensor], members: int | None = None):
+    def __init__(self, params: Sequence[Tensor]):
         self.params = [p.detach() for p in params]
-        self.members = members  # of a stack: the length of every parameter's first axis
         self.steps = 0
         self.mean = [p.clone() for p in self.params]
         self.own: list[Tensor] | None = None  # the weights in training, while the mean is shown
@@ -60,20 +58,20 @@ class Average:
         then is where training goes on from."""
         if self.own is None:
             return
-        for at in [...] if self.members is None else range(self.members):
+        for at in range(len(self.params[0])):
             if not all(torch.equal(p[at], m[at]) for p, m in zip(self.params, self.mean, strict=True)):
                 self.adopt(at)
         torch._foreach_copy_(self.params, self.own)
         self.own = None
 
-    def adopt(self, at: Any = ...) -> None:
-        """Go on from what the network (or member ``at`` of the stack) holds now."""
+    def adopt(self, at: int) -> None:
+        """Go on from what net ``at`` holds now."""
         for p, mean, own in zip(self.params, self.mean, self.own or self.mean, strict=True):
             mean[at] = own[at] = p[at]
 
     def chosen(self, members: list[int], params: Sequence[Tensor]) -> Average:
-        """The same for some members of the stack, whose weights are in ``params`` now."""
-        other = Average(params, len(members))
+        """The same for some of the nets, whose weights are in ``params`` now."""
+        other = Average(params)
         other.steps, other.mean = self.steps, [t[members] for t in self.mean]
         other.own = None if self.own is None else [t[members] for t in self.own]
         return other

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from narrows.contracts import Batch
 from narrows.engine import machine
-from narrows.engine.adam import Adam, Guard, decayed
+from narrows.engine.adam import Adam, Guard
 from narrows.engine.average import Average
+from narrows.engine.blocks import release
 from narrows.engine.solo import Epoch, monitor
-from narrows.engine.stack import Stacked, release
-from narrows.engine.steps import Grads, Replayed
+from narrows.engine.stack import Stacked
+from narrows.engine.steps import Replayed
 from narrows.net import Net
 from narrows.numerics import generator
 from narrows.sources import Memory
@@ -52,26 +53,26 @@ class Crowd:
     ):
         self.members, self.rows, self.valid, self.size = list(members), rows, valid, size
         self.weight_decay, self.plain = weight_decay, plain
-        net = members[0].net
-        self.decays = [flag for flag in (True, False) if flag in decayed(net)]
-        self.rounded = machine.rounds_products(net, size, precision)
+        self.rounded = machine.rounds_products(members[0].net, size, precision)
         self._assemble()
-        self.adam = Adam(self.step.params, weight_decay, self.decays)
-        self.average = Average(self.step.params, len(members))
+        self.adam = Adam(self.blocks.weights, weight_decay, self.blocks.decays)
+        self.average = Average(self.blocks.weights)
         self._divide_adam([0.0] * len(members))
 
     def _assemble(self) -> None:
-        step = Stacked([m.net for m in self.members], [m.noise for m in self.members])
+        nets, noises = [m.net for m in self.members], [m.noise for m in self.members]
+        step = Stacked(nets, noises, split=self.weight_decay > 0)
         pace = machine.pace_for(self.members[0].net, self.size * len(self.members))
         self.step = step if self.plain else Replayed(step, pace)
-        self.places: dict[int, Tensor] = {}
+        self.blocks = step.blocks
+        self.places: dict[int, Batch] = {}
 
     def _divide_adam(self, counts: Sequence[float]) -> None:
         """An optimiser for each member, of views into the memory of the one for all."""
         adam = self.adam
         self.single = []
         for i, count in enumerate(counts):
-            mine = Adam([p[i] for p in adam.params], self.weight_decay, self.decays)
+            mine = Adam([p[i] for p in adam.params], self.weight_decay, self.blocks.decays)
             mine.first, mine.second = [t[i] for t in adam.first], [t[i] for t in adam.second]
             mine.count.fill_(count)
             self.single.append(mine)
@@ -98,9 +99,9 @@ class Crowd:
         first, second = ([t[chosen] for t in old] for old in (self.adam.first, self.adam.second))
         counts = [self.counts[i] for i in chosen]
         self._assemble()
-        self.adam = Adam(self.step.params, self.weight_decay, self.decays)
+        self.adam = Adam(self.blocks.weights, self.weight_decay, self.blocks.decays)
         self.adam.first, self.adam.second = first, second
-        self.average = self.average.chosen(chosen, self.step.params)
+        self.average = self.average.chosen(chosen, self.blocks.weights)
         self._divide_adam(counts)
 
     def epoch(self, rates: Sequence[Sequence[float]]) -> list[Epoch]:
@@ -152,16 +153,17 @@ class Crowd:
         start = 0
         for stop in self.rows.stops(self.size):
             take = orders[:, start:stop]
-            place = self.places.get(take.shape[1])
-            if place is None:
-                place = self.places[take.shape[1]] = self.rows.x.new_empty(
-                    *take.shape, *self.rows.x.shape[1:]
-                )
-            torch.index_select(self.rows.x, 0, take.reshape(-1), out=place.flatten(0, 1))
-            yield Batch(place, reused=True)
+            batch = self.places.get(take.shape[1])
+            if batch is None:
+                x = self.rows.x.new_empty(*take.shape, *self.rows.x.shape[1:])
+                batch = self.places[take.shape[1]] = Batch(x, reused=True)
+            torch.index_select(self.rows.x, 0, take.reshape(-1), out=batch.x.flatten(0, 1))
+            yield batch
             start = stop
 
-    def _update(self, values: Tensor, grads: Grads, rates: Sequence[float]) -> list[list[float] | None]:
+    def _update(
+        self, values: Tensor, grads: list[Tensor], rates: Sequence[float]
+    ) -> list[list[float] | None]:
         """Update every member, unless its guard objects; the terms of those that counted."""
         norms = [torch.linalg.vector_norm(g, dim=1) for g in grads]
         figures = torch.cat([values, torch.stack(norms, 1).to(values)], 1).tolist()

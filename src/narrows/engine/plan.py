@@ -91,6 +91,7 @@ class _Layout:
             if id(call.args[0]) in made or id(call.out) not in asked:
                 self.idle.add(id(call))
         self._find_roots(calls)
+        self.destined = self._find_destinations(calls, made)
         self.seen = set(self.root.values())  # roots that have views
         self.last: dict[int, int] = {}
         for i, call in enumerate(calls):
@@ -109,6 +110,22 @@ class _Layout:
                 if id(t) not in made and (id(call) in self.idle or _is_view(call.op)):
                     self.root[id(t)] = self._root(tensors(call.args)[0])
                 made.add(id(t))
+
+    def _find_destinations(self, calls: list[Call], made: set[int]) -> dict[int, Tensor]:
+        """Results that are copied, whole, to a place that lasts: they can be computed there."""
+        result = {id(t): t for call in calls for t in tensors(call.out)}
+        found: dict[int, Tensor] = {}
+        for call in calls:
+            if call.op != torch.ops.aten.copy_.default:
+                continue
+            place, t = call.args[:2]
+            root = result.get(self._root(t))
+            if root is None or self._root(place) in made or place.dtype != t.dtype:
+                continue
+            whole = t.is_contiguous() and _extent(root) == t.numel() == root.numel()
+            if whole and place.is_contiguous():
+                found.setdefault(id(root), place.detach())
+        return found
 
     def _root(self, t: Tensor) -> int:
         return self.root.get(id(t), id(t))
@@ -134,7 +151,8 @@ class _Layout:
         elif _mutated(call):
             for t in results:  # an in-place operation returns what it wrote into
                 self.places.setdefault(id(t), self.where(_mutated(call)[0]))
-            self.steps.append(partial(call.op, *args, **kwargs))
+            idle = call.op == torch.ops.aten.copy_.default and _same_memory(*args[:2])
+            self.steps += [] if idle else [partial(call.op, *args, **kwargs)]
         elif (fresh or fixed) and not random and not any(self._root(t) in self.written for t in results):
             self._name(results, [t.detach() for t in results])  # the same every time
             self.constant.update(map(id, results))
@@ -165,7 +183,9 @@ class _Layout:
             places = [self._memory(i, t, tensors(call.args) if pointwise else []) for t in results]
             self._name(results, places)
             self.steps.append(partial(into[0], *args, **kwargs, **dict(zip(into[1], places, strict=True))))
-        elif any(id(t) in self.seen for t in results):  # views look into the place: it has to stay
+        elif any(
+            id(t) in self.seen or id(t) in self.destined for t in results
+        ):  # views look into the place: it has to stay
             places = [self._memory(i, t, []) for t in results]
             self._name(results, places)
             self.steps.append(partial(_copied, call.op, args, kwargs, places))
@@ -177,6 +197,8 @@ class _Layout:
     def _memory(self, i: int, t: Tensor, operands: list[Tensor]) -> Tensor:
         """A place for t: over an operand that is read here for the last time, over something else
         that is no longer needed, or new."""
+        if id(t) in self.destined:
+            return self.destined[id(t)].as_strided(t.shape, t.stride())
         flat = None
         for operand in operands:
             root = self._root(operand)
@@ -194,6 +216,10 @@ class _Layout:
             flat = spare.pop() if spare else torch.empty(_extent(t), dtype=t.dtype, device=t.device)
         self.memory[id(t)] = flat
         return flat.as_strided(t.shape, t.stride())
+
+
+def _same_memory(a: Tensor, b: Tensor) -> bool:
+    return a.data_ptr() == b.data_ptr() and a.is_contiguous() and b.is_contiguous() and a.numel() == b.numel()
 
 
 def _same_layout(a: Tensor, b: Tensor) -> bool:

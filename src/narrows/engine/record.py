@@ -41,6 +41,11 @@ class Recorder(TorchDispatchMode):
     'aten.mul.Tensor'
     """
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Torch would wrap the method below for its compiler, and load that, for most of a second, to do so.
+        return False
+
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[Call] = []

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from narrows.contracts import Source
 from narrows.engine import machine
-from narrows.engine.adam import Adam, DeviceGuard, Guard, decayed
+from narrows.engine.adam import Adam, DeviceGuard, Guard
 from narrows.engine.average import Average
-from narrows.engine.steps import Grads, Plain, Replayed
+from narrows.engine.blocks import release
+from narrows.engine.steps import Plain, Replayed
 from narrows.net import Net
 from narrows.numerics import generator
 
@@ -55,7 +56,7 @@ class Solo:
         self.weight_decay = weight_decay
         net.call_hook("prepare", net, rows, self.noise)
         hosted = device.type == "cpu"
-        step = Plain(net, self.noise)
+        step = Plain(net, self.noise, split=weight_decay > 0)
         pace = machine.pace_for(net, size)
         self.step = Replayed(step, pace) if hosted and not plain else step
         self.ledger = HostLedger if hosted else DeviceLedger
@@ -66,9 +67,14 @@ class Solo:
 
     def restart(self) -> None:
         """Forget what the optimiser has seen: the weights were put back."""
-        self.average = Average(self.step.params)
-        self.adam = Adam(self.step.params, self.weight_decay, decayed(self.net))
+        blocks = self.step.blocks
+        self.average = Average(blocks.weights)
+        self.adam = Adam(blocks.weights, self.weight_decay, blocks.decays)
         self.book = self.ledger(self.adam)
+
+    def close(self) -> None:
+        """Training is over: the net has its weights to itself."""
+        release(self.net)
 
     def epoch(self, rates: Sequence[float]) -> Epoch:
         """Visit all rows once in a new order, one step per rate, then look at the held-out ones with
@@ -103,14 +109,11 @@ class HostLedger:
         self.sums: list[float] = []
         self.rows = self.steps = self.skipped = 0
 
-    def step(self, values: Tensor, grads: Grads, rate: float, rows: int) -> None:
+    def step(self, values: Tensor, grads: list[Tensor], rate: float, rows: int) -> None:
         """Update the weights, unless the guard objects, and add to the epoch's sums."""
-        present = [g for g in grads if g is not None]
-        norms = torch._foreach_norm(present)
-        count = len(values)
-        figures = torch.cat([values, torch.stack(norms).to(values)]).tolist()
-        terms, norm = figures[:count], math.hypot(*figures[count:])
-        self.sums = self.sums or [0.0] * count
+        (terms,) = values.tolist()
+        norm = math.hypot(*(float(torch.linalg.vector_norm(g)) for g in grads))
+        self.sums = self.sums or [0.0] * len(terms)
         divide = self.guard.judge(math.fsum(terms), norm)
         self.steps += 1
         if not divide:
@@ -137,8 +140,9 @@ class DeviceLedger:
     def _open(self) -> None:
         self.kept: list[Tensor] = []
 
-    def step(self, values: Tensor, grads: Grads, rate: float, rows: int) -> None:
-        norms = torch.stack(torch._foreach_norm([g for g in grads if g is not None]))
+    def step(self, values: Tensor, grads: list[Tensor], rate: float, rows: int) -> None:
+        values = values.view(-1)
+        norms = torch.stack([torch.linalg.vector_norm(g) for g in grads])
         divide, skip = self.guard.judge(values.sum().float(), torch.linalg.vector_norm(norms).float())
         self.adam.step(grads, rate, divide=divide, skip=skip)
         counted = torch.cat([values * rows, values.new_full((1,), rows)])

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from narrows.contracts import Batch
-from narrows.engine.adam import decayed
-from narrows.engine.steps import Grads, watched
+from narrows.engine.blocks import Blocks
+from narrows.engine.steps import watched
 from narrows.net import Net
 from narrows.numerics import generator
 
@@ -31,47 +31,30 @@ class Stacked:
     """The step of all ``nets`` at once, on batches (members, batch, \\*row); see ``steps.Step``.
 
     Values come as (members, terms).  The nets' own tensors become views of the stacked ones, so what
-    is done to a net is done to the stack; :func:`release` ends that.
+    is done to a net is done to the stack; ``blocks.release`` ends that.
     """
 
-    def __init__(self, nets: Sequence[Net], noises: Sequence[torch.Generator]):
+    def __init__(self, nets: Sequence[Net], noises: Sequence[torch.Generator], split: bool = False):
         self.nets, self.noises = list(nets), list(noises)
         self.knobs = list(_knobs(self.nets))
         self.names: list[str] = []
         self.watched = [m for net in nets for m in watched(net)]
         self.template = _Objective(self.nets[0])
-        named = [dict(_named(net)) for net in nets]
-        trained = [name for name, p in nets[0].named_parameters() if p.requires_grad]
-        groups = [
-            [n for n, d in zip(trained, decayed(nets[0]), strict=True) if d is flag] for flag in (True, False)
-        ]
-        self.state: dict[str, Tensor] = {}
-        # Weights that decay, and the rest, each in one block (members, numbers): one norm, one update.
-        self.params, self.slots = [], []
-        for names in filter(None, groups):
-            block = torch.cat(
-                [torch.stack([own[n].detach() for own in named]).reshape(len(nets), -1) for n in names], 1
-            )
-            start, slots = 0, []
-            for n in names:
-                shape = named[0][n].shape
-                stop = start + shape.numel()
-                self.state[f"net.{n}"] = block[:, start:stop].unflatten(1, shape or (1,)).view(-1, *shape)
-                slots.append((f"net.{n}", slice(start, stop)))
-                start = stop
-            self.params.append(block)
-            self.slots.append(slots)
+        self.blocks = Blocks(nets, split)
+        trained = zip(self.blocks.names, self.blocks.views(self.blocks.weights), strict=True)
+        self.state = {f"net.{name}": stacked.requires_grad_() for name, stacked in trained}
+        self.leaves = list(self.state.values())
         self.buffers = []
-        for n in (n for n in named[0] if n not in trained):
-            self.state[f"net.{n}"] = torch.stack([own[n].detach() for own in named])
-            self.buffers.append(self.state[f"net.{n}"])
-        for name, stacked in self.state.items():
+        named = [dict(_named(net)) for net in nets]
+        for name in (n for n in named[0] if n not in self.blocks.names):
+            stacked = torch.stack([own[name].detach() for own in named])
             for own, view in zip(named, stacked, strict=True):
-                own[name[4:]].data = view
-        self.leaves = [self.state[n].requires_grad_() for slots in self.slots for n, _ in slots]
-        self.placeholder = generator(MARK, self.params[0].device)
+                own[name].data = view
+            self.state[f"net.{name}"] = stacked
+            self.buffers.append(stacked)
+        self.placeholder = generator(MARK, self.blocks.weights[0].device)
 
-    def __call__(self, batch: Batch) -> tuple[Tensor, Grads]:
+    def __call__(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         knobs = [
             torch.tensor([getattr(m, attr) for m in each], dtype=torch.float64) for each, attr in self.knobs
         ]
@@ -103,13 +86,8 @@ class Stacked:
         finally:
             for (each, attr), number in zip(self.knobs, plain, strict=True):
                 each[0].__dict__[attr] = number
-        found = iter(torch.autograd.grad(values.sum(), self.leaves, allow_unused=True))
-        grads = [torch.zeros_like(block) for block in self.params]
-        for block, slots in zip(grads, self.slots, strict=True):
-            for (_, where), g in zip(slots, found, strict=False):
-                if g is not None:
-                    block[:, where].view(g.shape).copy_(g)
-        return values.detach(), grads
+        found = torch.autograd.grad(values.sum(), self.leaves, allow_unused=True)
+        return values.detach(), self.blocks.gather(found)
 
 
 def agree(a: Net, b: Net) -> bool:
@@ -119,12 +97,6 @@ def agree(a: Net, b: Net) -> bool:
     except UnstackableError:
         return False
     return True
-
-
-def release(net: Net) -> None:
-    """Give a net tensors of its own again."""
-    for _, t in _named(net):
-        t.data = t.data.clone()
 
 
 class _Objective(nn.Module):
@@ -142,6 +114,10 @@ class _Objective(nn.Module):
 
 class _MemberNoise(TorchDispatchMode):
     """Draws from one generator of the code become draws from each member's own."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # as in Recorder
 
     def __init__(self, noises: list[torch.Generator]):
         super().__init__()

@@ -9,55 +9,48 @@ from torch import Tensor, nn
 
 from narrows.contracts import Batch
 from narrows.engine import machine
+from narrows.engine.blocks import Blocks
 from narrows.engine.plan import Program
 from narrows.engine.record import Recorder, UnrepeatableError
 from narrows.net import Net
 
-Grads = list[Tensor | None]
-
 
 class Step(Protocol):
-    """A step on ``params``, and what it may change besides: ``buffers`` and the state of ``noises``.
+    """A step on the weights in ``blocks``, and what it may change besides: ``buffers`` and the state
+    of ``noises``.
 
     ``names`` are those of the terms, known after the first step; ``watched`` are the modules whose
     steps may differ by more than their tensors.
     """
 
-    params: list[Tensor]
+    blocks: Blocks
     buffers: list[Tensor]
     noises: list[torch.Generator]
     watched: list[nn.Module]
     names: list[str]
 
-    def __call__(self, batch: Batch) -> tuple[Tensor, Grads]:
-        """Each term of the objective, (terms,), and the gradient of their sum by ``params``; both
-        are valid until the next step."""
+    def __call__(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Each term of the objective, (nets, terms), and the gradients of their sums, blocks (nets,
+        numbers); both are valid until the next step."""
 
 
 class Plain:
     """The step as it reads: forward, terms, gradients by autograd."""
 
-    def __init__(self, net: Net, noise: torch.Generator):
+    def __init__(self, net: Net, noise: torch.Generator, split: bool = False):
         self.net, self.noise = net, noise
-        self.params: list[Tensor] = [p for p in net.parameters() if p.requires_grad]
+        self.blocks = Blocks([net], split)
+        self.leaves = [net.get_parameter(name) for name in self.blocks.names]
         self.buffers, self.noises, self.watched = list(net.buffers()), [noise], watched(net)
         self.names: list[str] = []
 
-    def __call__(self, batch: Batch) -> tuple[Tensor, Grads]:
+    def __call__(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         p = self.net(batch.x, self.noise, x_in=batch.x_in, side=batch.side, dropout=self.noise)
         terms = self.net.terms(p)
         self.names = list(terms)
-        values = torch.stack(list(terms.values()))
-        return values.detach(), gradients(values, self.params)
-
-
-def gradients(values: Tensor, params: list[Tensor]) -> Grads:
-    """Of the sum of values, laid out as the parameters are: the fused optimiser walks both in memory."""
-    grads = torch.autograd.grad(values.sum(), params, allow_unused=True)
-    return [
-        g if g is None or g.stride() == p.stride() else torch.empty_like(p, requires_grad=False).copy_(g)
-        for g, p in zip(grads, params, strict=True)
-    ]
+        values = torch.stack(list(terms.values()))[None]
+        found = torch.autograd.grad(values.sum(), self.leaves, allow_unused=True)
+        return values.detach(), self.blocks.gather(g if g is None else g[None] for g in found)
 
 
 class Replayed:
@@ -70,36 +63,41 @@ class Replayed:
 
     def __init__(self, step: Step, pace: machine.Pace):
         self.plain, self.pace = step, pace
-        self.params = step.params
+        self.blocks = step.blocks
         self.programs: dict[tuple, Program | None] = {}
-        self.free: set[tuple] = set()  # the shapes whose bits do not depend on the number of threads
+        self.free: set[Program] = set()  # those whose bits do not depend on the number of threads
+        self.last: tuple[Batch | None, Program | None] = None, None
 
     @property
     def names(self) -> list[str]:
         return self.plain.names
 
-    def __call__(self, batch: Batch) -> tuple[Tensor, Grads]:
-        if not repeatable(self.plain.watched):
+    def __call__(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        if self.plain.watched and not repeatable(self.plain.watched):
             self.pace.start(free=False)
             return self.plain(batch)
-        key = tuple(None if t is None else t.shape for t in _given(batch))
-        if key not in self.programs:
-            return self._recorded(key, batch)
-        program = self.programs[key]
-        if program is None:
-            self.pace.start(free=False)
-            return self.plain(batch)
-        for place, t in zip(program.inputs, _tensors(batch), strict=True):
-            if place.data_ptr() != t.data_ptr():
-                place.copy_(t)
-        self.pace.start(key in self.free)
+        known, program = self.last
+        if batch is not known:  # a source that reuses its tensors hands out the same batch
+            key = tuple(None if t is None else t.shape for t in _given(batch))
+            if key not in self.programs:
+                return self._recorded(key, batch)
+            program = self.programs[key]
+            if program is None:
+                self.pace.start(free=False)
+                return self.plain(batch)
+            places = list(zip(program.inputs, _tensors(batch), strict=True))
+            for place, t in places:
+                if place.data_ptr() != t.data_ptr():
+                    place.copy_(t)
+            if batch.reused and all(place.data_ptr() == t.data_ptr() for place, t in places):
+                self.last = batch, program
+        self.pace.start(program in self.free)
         with torch.inference_mode():
             program()
         self.pace.stop()
-        values, *grads = program.outputs
-        return values, grads
+        return program.outputs[0], self.blocks.grads
 
-    def _recorded(self, key: tuple, batch: Batch) -> tuple[Tensor, Grads]:
+    def _recorded(self, key: tuple, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """A plain step that is written down and replayed for comparison."""
         torch.set_num_threads(self.pace.most)
         self.programs[key] = None
@@ -125,7 +123,7 @@ class Replayed:
             self.programs[key] = program
             with machine.threads(1):
                 if self.pace.most == 1 or agrees():
-                    self.free.add(key)
+                    self.free.add(program)
         self._restore(after)
         return values, grads
 

@@ -20,7 +20,7 @@ class Memory:
 
     def __init__(self, x: Tensor, x_in: Tensor | None = None, side: Tensor | None = None):
         self.x, self.x_in, self.side = x, x_in, side
-        self._places: dict[int, tuple[Tensor | None, ...]] = {}  # of shuffled batches, by their length
+        self._places: dict[int, Batch] = {}  # of shuffled batches, by their length
 
     def __len__(self) -> int:
         return len(self.x)
@@ -46,14 +46,16 @@ class Memory:
             return
         order = torch.randperm(len(self), generator=gen).to(self.x.device)
         for start, stop in spans:
-            places = self._places.get(stop - start)
-            if places is None:
-                places = tuple(None if t is None else t.new_empty(stop - start, *t.shape[1:]) for t in data)
-                self._places[stop - start] = places
-            for t, place in zip(data, places, strict=True):
+            batch = self._places.get(stop - start)
+            if batch is None:
+                places = (None if t is None else t.new_empty(stop - start, *t.shape[1:]) for t in data)
+                batch = self._places[stop - start] = Batch(*places, reused=True)
+            take = order[start:stop]
+            torch.index_select(self.x, 0, take, out=batch.x)
+            for t, place in ((self.x_in, batch.x_in), (self.side, batch.side)):
                 if t is not None:
-                    torch.index_select(t, 0, order[start:stop], out=place)
-            yield Batch(*places, reused=True)
+                    torch.index_select(t, 0, take, out=place)
+            yield batch
 
     def steps(self, size: int) -> int:
         """How many batches that is."""

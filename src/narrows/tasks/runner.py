@@ -14,10 +14,10 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from narrows.engine.machine import SMALL, products_of
 from narrows.fitted import Fitted
 from narrows.numerics import generator
 from narrows.tasks.products import onednn
-from narrows.engine.machine import SMALL, products_of
 
 CHUNK = 256  # rows, where nothing can be tried out
 # Chunks for few rows.  Below 16 most products take other paths, and activations, which are computed

@@ -58,7 +58,10 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
     with seeded(
         seed + 3, next(net.parameters()).device
     ):  # networks of the user's may draw from torch's own state
-        (state,) = conduct([run], lambda rates: [engine.epoch(rates[0])])
+        try:
+            (state,) = conduct([run], lambda rates: [engine.epoch(rates[0])])
+        finally:
+            engine.close()
     return state
 
 

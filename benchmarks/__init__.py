@@ -1,0 +1,1 @@
+"""What is measured: quality in ``foundation.py``, speed in ``speed``."""
