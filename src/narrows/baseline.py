@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 ROWS = 20_000  # more rows move a principal plane by less than models differ by
 EXACT = 2_000  # up to this many features every variance is computed, beyond it the leading ones
@@ -65,15 +66,15 @@ def principal(rows: np.ndarray, k: int | None, seed: int) -> Baseline:
         share = np.cumsum(variances) / max(total, 1e-300)
         k = int(np.clip(np.searchsorted(share, 0.95) + 1, 2, 64))
     k = min(k, len(variances))
-    noise = max(total - float(variances[:k].sum()), 0.0) / max(d - k, 1)
+    # What is left out, by itself where it is known: a difference would lose it beside large variances.
+    left = float(variances[k:].sum()) if len(variances) == d else total - float(variances[:k].sum())
+    noise = max(left, 0.0) / max(d - k, 1)
     return Baseline(mean, components[:k], variances[:k], noise)
 
 
 def _by_covariance(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """All variances and components of centred rows, largest first, by way of their covariance: for
     many rows of moderate width five times faster than scikit-learn's, and a fit waits for it."""
-    import torch
-
     x, threads = torch.from_numpy(flat), torch.get_num_threads()
     torch.set_num_threads(1)  # more gain little here, and lose tenfold where the cores are busy
     try:

@@ -56,12 +56,6 @@ def test_weight_decay_is_that_of_adamw_and_for_matrices_alone(decay):
     assert torch.equal(net.weight, other.weight) and torch.equal(net.bias, other.bias)
 
 
-def test_a_parameter_without_a_gradient_stays():
-    a, b = torch.ones(2), torch.ones(2)
-    Adam([a, b]).step([torch.ones(2), None], 0.1)
-    assert torch.equal(b, torch.ones(2)) and not torch.equal(a, b)
-
-
 @pytest.mark.parametrize("ledger", LEDGERS)
 def test_a_spike_is_clipped_to_a_multiple_of_the_usual_length(ledger):
     _, book = trained(ledger=ledger)

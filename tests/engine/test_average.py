@@ -1,6 +1,7 @@
 """What the network holds between epochs: the mean of recent weights."""
 
 import numpy as np
+import pytest
 import torch
 
 import narrows as nw
@@ -19,6 +20,17 @@ def test_the_mean_of_a_wandering_weight_is_nearer_its_centre():
         average.update()
     average.show()
     assert float(w.square().mean()) < 0.1
+
+
+@pytest.mark.parametrize("steps", [1, 3, 9])
+def test_of_few_steps_the_last_weights_are_kept(steps):
+    w = torch.zeros(1, 2)
+    average = Average([w])
+    for _ in range(steps):
+        w.add_(1)
+        average.update()
+    average.show()
+    assert torch.equal(w, torch.full((1, 2), float(steps)))
 
 
 def test_training_goes_on_from_where_it_was():

@@ -1,5 +1,7 @@
 """Many networks side by side end up where each would alone."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -139,21 +141,102 @@ def test_a_member_without_a_finite_loss_returns_and_goes_on():
         nw.fit_many(members, X)
 
 
-def test_an_interrupt_keeps_what_there_is():
-    class Stop:
-        def on_epoch_end(self, state):
-            if len(state.history) == 2:
-                raise KeyboardInterrupt
+class Interrupt:
+    """Ctrl-C, at the start of a fit or at the end of its second epoch."""
 
-    members = [nw.Autoencoder(2, random_state=s, **SHORT) for s in range(2)]
-    members[1].set_params(callbacks=[Stop()])
-    with pytest.raises(KeyboardInterrupt):
-        nw.fit_many([*members, nw.Autoencoder(2, callbacks=[Early()], **SHORT)], X)
+    def __init__(self, at):
+        self.at = at
 
-
-class Early:
     def on_fit_start(self, state):
-        raise KeyboardInterrupt
+        if self.at == 0:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, state):
+        if len(state.history) == self.at:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupt_stops_everybody_and_keeps_what_there_is():
+    members = [nw.Autoencoder(2, random_state=s, **SHORT) for s in range(3)]
+    members[1].set_params(callbacks=[Interrupt(2)])
+    nw.fit_many(members, X)
+    assert all(len(m.history_) <= 2 and "interrupted" in m.fitted_.training["stopped"] for m in members)
+    assert all(np.isfinite(m.transform(X)).all() for m in members)
+
+
+def test_an_interrupt_before_there_is_anything_is_one():
+    members = [nw.Autoencoder(2, callbacks=[Interrupt(0)], **SHORT), nw.Autoencoder(2, **SHORT)]
+    with pytest.raises(KeyboardInterrupt):
+        nw.fit_many(members, X)
+
+
+@pytest.mark.parametrize("epochs", [(4, 4), (3, 9)])
+def test_warm_ups_are_each_members_own(epochs, crowds):
+    members = [
+        nw.Autoencoder(2, bottleneck=bottlenecks.Gaussian(warmup=w), patience=None, random_state=i)
+        .set_params(**SHORT | {"max_epochs": n})
+        for i, (w, n) in enumerate(zip((0.2, 0.8), epochs, strict=True))
+    ]  # fmt: skip
+    compare(members, X, 1e-7, validation_data=HELD)
+    assert crowds == [2]
+
+
+@dataclass(frozen=True)
+class Own:
+    """A part of the user's, which draws from torch's own state."""
+
+    def build(self, shapes):
+        return _Own(nw.bottlenecks.Deterministic().build(shapes))
+
+
+class _Own(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner, self.dropout = inner, nn.Dropout(0.3)
+
+    def forward(self, h, gen=None):
+        return self.inner(self.dropout(h), gen)
+
+
+def test_parts_of_the_users_are_trained_in_turn_and_leave_no_trace(crowds):
+    def weights():
+        members = [nw.Autoencoder(2, bottleneck=Own(), random_state=s, **SHORT) for s in range(2)]
+        return [t for m in nw.fit_many(members, X) for t in m.net_.state_dict().values()]
+
+    before = torch.get_rng_state()
+    first = weights()
+    assert torch.equal(before, torch.get_rng_state())
+    assert all(torch.equal(a, b) for a, b in zip(first, weights(), strict=True)) and crowds == []
+
+
+def test_a_fit_that_cannot_be_stacked_calls_back_once():
+    class Log:
+        def __init__(self):
+            self.seen = []
+
+        def on_fit_start(self, state):
+            self.seen.append("start")
+
+        def on_fit_end(self, state):
+            self.seen.append("end")
+
+    logs = [Log(), Log()]
+    members = [
+        nw.recipes.contractive(2, backbone=MLP((6,), "tanh"), callbacks=[log], **SHORT) for log in logs
+    ]
+    nw.fit_many(members, X)
+    assert [log.seen for log in logs] == [["start", "end"]] * 2
+
+
+def test_an_error_in_one_ends_all_at_once(capsys):
+    class Fail:
+        def on_epoch_end(self, state):
+            raise KeyError("mine")
+
+    members = [nw.Autoencoder(2, verbose=1, **SHORT), nw.Autoencoder(2, callbacks=[Fail()], **SHORT)]
+    with pytest.raises(KeyError, match="mine"):
+        nw.fit_many(members, X)
+    assert "stopped with the others" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -163,6 +246,8 @@ class Early:
         ([same := nw.Autoencoder(2), same], ValueError, "clones"),
         ([nw.Autoencoder(2), nw.Autoencoder(2, input="images")], ValueError, "one input"),
         ([nw.Autoencoder(2), nw.Autoencoder(0)], ValueError, "latent_dim=0"),
+        ([nw.Autoencoder(2), nw.Autoencoder(2.5)], ValueError, "latent_dim=2.5"),
+        ([nw.Autoencoder(2), nw.Autoencoder(2, scale=[1])], ValueError, "scale="),
     ],
 )
 def test_wrong_estimators_are_refused(estimators, error, words):

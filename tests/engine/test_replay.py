@@ -8,7 +8,8 @@ from torch import nn
 import narrows as nw
 from narrows import bottlenecks, corruptions, likelihoods, penalties
 from narrows.backbones import MLP, Conv2d
-from narrows.engine import solo
+from narrows.contracts import Batch
+from narrows.engine import machine, solo, steps
 from narrows.engine.plan import Program
 from narrows.engine.record import Recorder, UnrepeatableError
 
@@ -169,3 +170,137 @@ def test_memory_is_used_again():
         t.data_ptr() for s in program._steps for t in s.keywords.values() if isinstance(t, torch.Tensor)
     }
     assert len(places) <= 3
+
+
+# What a recording is compared with, and what happens when it does not agree
+
+
+class Sabotaged(Program):
+    """Computes something else than was recorded."""
+
+    def __call__(self):
+        super().__call__()
+        self.harm()
+
+    def harm(self):
+        for g in self.outputs[1:]:
+            g.mul_(-1)
+
+
+class OnOneThread(Sabotaged):
+    def harm(self):
+        if torch.get_num_threads() == 1:
+            self.outputs[1].add_(1.0)
+
+
+def stepper(monkeypatch, program=Program, most=2):
+    """A replayed step of a small network, and the plain one beside it."""
+    monkeypatch.setattr(steps, "Program", program)
+    made = []
+    for _ in range(2):
+        ae = nw.recipes.undercomplete(2, max_epochs=1, precision="float64").fit(X)
+        net = ae.net_.train()
+        made.append(steps.Plain(net, torch.Generator().manual_seed(0)))
+    return steps.Replayed(made[0], machine.Pace(most)), made[1]
+
+
+def batch(start):
+    return Batch(torch.from_numpy(X[start : start + 16]).double())
+
+
+def test_a_program_with_wrong_gradients_is_not_used_and_leaves_the_right_ones(monkeypatch):
+    fast, plain = stepper(monkeypatch, Sabotaged)
+    for start in (0, 16, 32):
+        values, grads = fast(batch(start))
+        wanted, right = plain(batch(start))
+        assert torch.equal(values, wanted)
+        assert all(torch.equal(a, b) for a, b in zip(grads, right, strict=True))
+    assert list(fast.programs.values()) == [None]
+
+
+def test_gradients_that_depend_on_threads_bind_the_number_of_threads(monkeypatch):
+    with machine.threads(2):
+        fast, _ = stepper(monkeypatch, OnOneThread)
+        for start in (0, 16, 32):
+            fast(batch(start))
+        assert all(fast.programs.values()) and not fast.free
+        fast, _ = stepper(monkeypatch, Program)
+        fast(batch(0))
+        assert len(fast.free) == 1
+
+
+def test_what_is_the_same_on_one_batch_is_tried_on_another(monkeypatch):
+    class Stuck(Program):
+        """Takes what it saw first for a constant."""
+
+        def __call__(self):
+            super().__call__()
+            self.first = getattr(self, "first", [t.clone() for t in self.outputs])
+            for t, first in zip(self.outputs, self.first, strict=True):
+                t.copy_(first)
+
+    fast, plain = stepper(monkeypatch, Stuck, most=1)
+    for start in (0, 16, 32):
+        values, _ = fast(batch(start))
+        assert torch.equal(values, plain(batch(start))[0])
+    assert list(fast.programs.values()) == [None]
+
+
+# Callbacks that change more than numbers
+
+
+class Between:
+    """Does something to the net at the end of the second epoch."""
+
+    def __init__(self, action):
+        self.action, self.kl = action, []
+
+    def on_epoch_end(self, state):
+        self.kl.append(state.history[-1].get("kl"))
+        if len(state.history) == 2:
+            self.action(state.net)
+
+
+def changed(action, **choices):
+    look = Between(action)
+    ae = nw.recipes.variational(
+        2, backbone=MLP((6,)), max_epochs=5, patience=None, callbacks=[look], **choices
+    )
+    return ae.fit(X), look
+
+
+def test_a_callback_may_change_a_number_that_was_recorded():
+    _, look = changed(lambda net: setattr(net.bottleneck, "beta", 0.0))
+    assert all(look.kl[:2]) and not any(look.kl[2:])
+
+
+def test_a_callback_may_give_a_parameter_other_memory():
+    def replace(net):
+        for p in net.parameters():
+            p.data = p.data.clamp(min=0)
+
+    ae, _ = changed(replace)
+    again, _ = changed(lambda net: [p.data.clamp_(min=0) for p in net.parameters()])
+    pairs = zip(ae.net_.state_dict().values(), again.net_.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert any((p < 0).any() for p in ae.net_.parameters()), "training went on"
+
+
+def test_a_callback_may_freeze_layers():
+    seen = {}
+
+    def freeze(net):
+        net.encoder.requires_grad_(False)
+        seen["encoder"] = [p.clone() for p in net.encoder.parameters()]
+        seen["decoder"] = [p.clone() for p in net.decoder.parameters()]
+
+    ae, _ = changed(freeze, validation_fraction=0)
+    for name, same in (("encoder", True), ("decoder", False)):
+        now = list(getattr(ae.net_, name).parameters())
+        assert all(torch.equal(a, b) for a, b in zip(seen[name], now, strict=True)) is same
+
+
+def test_a_callback_may_hook_into_the_net():
+    calls = []
+    ae, _ = changed(lambda net: net.decoder.register_forward_hook(lambda *_: calls.append(1)), batch_size=16)
+    assert len(calls) >= 3 * 5 and ae.history_

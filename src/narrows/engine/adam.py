@@ -37,7 +37,7 @@ class Adam:
         self.params = [p.detach() for p in params]
         self.first = [torch.zeros_like(p) for p in self.params]
         self.second = [torch.zeros_like(p) for p in self.params]
-        self.count = torch.zeros((), device=self.params[0].device)
+        self.count = torch.zeros((), device=self.params[0].device, dtype=torch.float32)  # as the kernel asks
         self.calls = 0
         flags = [True] * len(self.params) if decays is None else list(decays)
         rates = [weight_decay if flag else 0.0 for flag in flags]
@@ -47,14 +47,13 @@ class Adam:
     @torch.no_grad()
     def step(
         self,
-        grads: Sequence[Tensor | None],
+        grads: Sequence[Tensor],
         rate: float,
         *,
         divide: Tensor | None = None,
         skip: Tensor | None = None,
     ) -> None:
-        """One update.  Gradients are divided by ``divide``; where ``skip`` is 1, nothing happens.  A
-        parameter without a gradient stays."""
+        """One update.  Gradients are divided by ``divide``; where ``skip`` is 1, nothing happens."""
         self.count += 1.0 if skip is None else 1.0 - skip
         self.calls += 1
         if self.calls % SWEEP == 0:
@@ -62,8 +61,7 @@ class Adam:
             # tens of times longer over those.
             for t in (*self.first, *self.second):
                 torch.hardshrink(t, DUST, out=t)
-        for decay, group in self.groups:
-            mine = [i for i in group if grads[i] is not None]
+        for decay, mine in self.groups:
             kernel = torch._fused_adamw_ if decay else torch._fused_adam_
             kernel(
                 [self.params[i] for i in mine],
@@ -106,6 +104,11 @@ class Guard:
         seen = norm / excess
         self.norm = MEMORY * self.norm + (1 - MEMORY) * seen if self.norm > 0 else seen
         return excess
+
+
+def divisor(divide: float, like: Tensor) -> Tensor | None:
+    """What the kernel takes as ``divide``; None where there is nothing to divide by."""
+    return None if divide == 1.0 else torch.tensor(divide, dtype=torch.float32, device=like.device)
 
 
 class DeviceGuard:

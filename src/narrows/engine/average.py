@@ -35,21 +35,34 @@ class Average:
 
     def __init__(self, params: Sequence[Tensor]):
         self.params = [p.detach() for p in params]
-        self.steps = 0
+        self.steps = [0] * len(self.params[0])  # of each net
         self.mean = [p.clone() for p in self.params]
         self.own: list[Tensor] | None = None  # the weights in training, while the mean is shown
 
     def update(self) -> None:
         """A step is done."""
-        self.steps += 1
-        if self.steps % EVERY == 0:
-            reach = min(MOST, max(EVERY, SHARE * self.steps))
-            torch._foreach_lerp_(self.mean, self.params, EVERY / reach)
+        self.steps = [n + 1 for n in self.steps]
+        if self.steps[0] % EVERY == 0 or len(set(self.steps)) > 1:
+            self._mix([n % EVERY == 0 for n in self.steps], EVERY)
+
+    def _mix(self, which: list[bool], new: int | list[int]) -> None:
+        """Mix in what the ``new`` last steps have led to."""
+        news = [new] * len(which) if isinstance(new, int) else new
+        shares = [
+            min(1.0, k / min(MOST, max(1.0, SHARE * n))) if now else 0.0
+            for now, k, n in zip(which, news, self.steps, strict=True)
+        ]
+        if len(set(shares)) == 1:
+            torch._foreach_lerp_(self.mean, self.params, shares[0])
+            return
+        for mean, p in zip(self.mean, self.params, strict=True):
+            mean.lerp_(p, torch.tensor(shares, dtype=p.dtype, device=p.device)[:, None])
 
     def show(self) -> None:
         """Let the network hold the mean."""
-        if self.steps < EVERY:
-            self.mean = [p.clone() for p in self.params]
+        left = [n % EVERY for n in self.steps]
+        if any(left):
+            self._mix([k > 0 for k in left], left)
         self.own = [p.clone() for p in self.params]
         torch._foreach_copy_(self.params, self.mean)
 
@@ -65,13 +78,14 @@ class Average:
         self.own = None
 
     def adopt(self, at: int) -> None:
-        """Go on from what net ``at`` holds now."""
+        """Begin anew with what net ``at`` holds now."""
+        self.steps[at] = 0
         for p, mean, own in zip(self.params, self.mean, self.own or self.mean, strict=True):
             mean[at] = own[at] = p[at]
 
     def chosen(self, members: list[int], params: Sequence[Tensor]) -> Average:
         """The same for some of the nets, whose weights are in ``params`` now."""
         other = Average(params)
-        other.steps, other.mean = self.steps, [t[members] for t in self.mean]
+        other.steps, other.mean = [self.steps[i] for i in members], [t[members] for t in self.mean]
         other.own = None if self.own is None else [t[members] for t in self.own]
         return other

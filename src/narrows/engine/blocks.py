@@ -40,7 +40,7 @@ class Blocks:
             self.names += mine
             self.decays.append(decays)
             self.weights.append(torch.zeros(len(nets), start, dtype=like.dtype, device=like.device))
-        self.grads = [torch.zeros_like(block) for block in self.weights]
+        self._nets, self.grads = list(nets), [torch.zeros_like(block) for block in self.weights]
         for n, stacked in zip(self.names, self.views(self.weights), strict=True):
             for own, view in zip(named, stacked, strict=True):
                 view.copy_(own[n].detach())
@@ -52,6 +52,22 @@ class Blocks:
             blocks[i][:, where].unflatten(1, shape) if shape else blocks[i][:, where.start]
             for i, where, shape in self._spans
         ]
+
+    def intact(self) -> bool:
+        """Whether the nets train what they trained; parameters that were given other memory are taken
+        back into the blocks, with what they hold."""
+        stacked = dict(zip(self.names, self.views(self.weights), strict=True))
+        for i, net in enumerate(self._nets):
+            named = {n: p for n, p in net.named_parameters() if p.requires_grad}
+            if named.keys() != stacked.keys() or any(
+                p.shape != stacked[n][i].shape for n, p in named.items()
+            ):
+                return False
+            for n, p in named.items():
+                if p.data_ptr() != stacked[n][i].data_ptr():
+                    stacked[n][i].copy_(p.detach())
+                    p.data = stacked[n][i]
+        return True
 
     def gather(self, found: Iterable[Tensor | None]) -> list[Tensor]:
         """Gradients by parameter, in the order of ``names``, put into ``grads``."""

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from narrows.contracts import Batch
 from narrows.engine import machine
-from narrows.engine.adam import Adam, Guard
+from narrows.engine.adam import Adam, Guard, divisor
 from narrows.engine.average import Average
 from narrows.engine.blocks import release
 from narrows.engine.solo import Epoch, monitor
-from narrows.engine.stack import Stacked
+from narrows.engine.stack import Stacked, UnstackableError
 from narrows.engine.steps import Replayed
 from narrows.net import Net
 from narrows.numerics import generator
@@ -53,8 +53,9 @@ class Crowd:
     ):
         self.members, self.rows, self.valid, self.size = list(members), rows, valid, size
         self.weight_decay, self.plain = weight_decay, plain
-        self.rounded = machine.rounds_products(members[0].net, size, precision)
+        self.rounding = machine.Rounding(machine.rounds_products(members[0].net, size, precision))
         self._assemble()
+        self._probe()
         self.adam = Adam(self.blocks.weights, weight_decay, self.blocks.decays)
         self.average = Average(self.blocks.weights)
         self._divide_adam([0.0] * len(members))
@@ -63,9 +64,26 @@ class Crowd:
         nets, noises = [m.net for m in self.members], [m.noise for m in self.members]
         step = Stacked(nets, noises, split=self.weight_decay > 0)
         pace = machine.pace_for(self.members[0].net, self.size * len(self.members))
-        self.step = step if self.plain else Replayed(step, pace)
+        hosted = self.rows.x.device.type == "cpu"
+        self.step = Replayed(step, pace) if hosted and not self.plain else step
         self.blocks = step.blocks
         self.places: dict[int, Batch] = {}
+
+    def _probe(self) -> None:
+        """Try one step, and take it back: some operations have no stacked form."""
+        step = self.step.plain if isinstance(self.step, Replayed) else self.step
+        x = self.rows.head(min(self.size, len(self.rows)))
+        buffers, noises = [b.clone() for b in step.buffers], [n.get_state() for n in step.noises]
+        try:
+            step(Batch(x.expand(len(self.members), *x.shape)))
+        except RuntimeError as error:
+            raise UnstackableError(str(error).splitlines()[0]) from error
+        finally:
+            with torch.no_grad():
+                for b, value in zip(step.buffers, buffers, strict=True):
+                    b.copy_(value)
+            for noise, state in zip(step.noises, noises, strict=True):
+                noise.set_state(state)
 
     def _divide_adam(self, counts: Sequence[float]) -> None:
         """An optimiser for each member, of views into the memory of the one for all."""
@@ -110,8 +128,15 @@ class Crowd:
         counted, skipped = [0] * len(self.members), [0] * len(self.members)
         for m in self.members:
             m.net.train()
+        if not self.blocks.intact():
+            raise RuntimeError(
+                "A callback changed which parameters of a network are trained, but networks that are trained side by"
+                " side must stay alike: fit them one at a time."
+            )
         self.average.resume()
-        with machine.threads(), machine.rounded_products(self.rounded):
+        rounded = self.rounding.at(max(map(max, rates)))
+        self.step.refresh(rounded)
+        with machine.threads(), machine.rounded_products(rounded):
             for batch, now in zip(self._batches(), zip(*rates, strict=True), strict=True):
                 values, grads = self.step(batch)
                 rows = batch.x.shape[1]
@@ -183,6 +208,6 @@ class Crowd:
                     continue
                 adam = self.single[i]
                 adam.count.fill_(self.counts[i])
-                adam.step([g[i] for g in grads], rate, divide=None if divide == 1.0 else torch.tensor(divide))
+                adam.step([g[i] for g in grads], rate, divide=divisor(divide, values))
                 self.counts[i] += 1
         return [row[:count] if d else None for row, d in zip(figures, divides, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import statistics
+import threading
 import time
 from collections.abc import Iterator
 
@@ -53,19 +54,46 @@ def _has_bfloat16() -> bool:
     return hasattr(torch.backends.mkldnn, "matmul") and asked is not None and bool(asked())
 
 
+_lock = threading.Lock()
+_inside: list[str] = []  # what the switch was, once for everybody who is inside
+
+
+FINE = 0.2  # of its peak: below such a rate steps are small, and products are not rounded
+
+
+class Rounding:
+    """Whether an epoch's products are rounded: while the rate is high, if they are at all."""
+
+    def __init__(self, wanted: bool):
+        self.wanted, self.peak = wanted, 0.0
+
+    def at(self, rate: float) -> bool:
+        """For an epoch whose highest rate this is."""
+        self.peak = max(self.peak, rate)
+        return self.wanted and rate > FINE * self.peak
+
+
 @contextlib.contextmanager
 def rounded_products(wanted: bool) -> Iterator[None]:
     """In the block float32 products of matrices round their operands to bfloat16; then as before."""
     if not wanted:
         yield
         return
+    # One switch for the whole process: the first in turns it, the last out turns it back.
     switch = torch.backends.mkldnn.matmul
-    before = switch.fp32_precision
+    with _lock:
+        if not _inside:
+            _inside.append(switch.fp32_precision)
+            switch.fp32_precision = "bf16"
+        else:
+            _inside.append(_inside[0])
     try:
-        switch.fp32_precision = "bf16"
         yield
     finally:
-        switch.fp32_precision = before
+        with _lock:
+            before = _inside.pop()
+            if not _inside:
+                switch.fp32_precision = before
 
 
 @contextlib.contextmanager

@@ -269,12 +269,9 @@ def _mutated(call: Call) -> list[Tensor]:
 def _is_identity(call: Call) -> bool:
     """Whether the call multiplies by one, as decomposed linear layers and their gradients do."""
     times = call.op in (torch.ops.aten.mul.Tensor, torch.ops.aten.mul.Scalar)
-    return (
-        times
-        and not isinstance(call.args[1], Tensor)
-        and call.args[1] == 1
-        and call.out.dtype == call.args[0].dtype
-    )
+    if not times or isinstance(call.args[1], Tensor) or call.args[1] != 1:
+        return False
+    return _same_layout(call.out, call.args[0])
 
 
 def _is_fresh(call: Call) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from narrows.contracts import Source
 from narrows.engine import machine
-from narrows.engine.adam import Adam, DeviceGuard, Guard
+from narrows.engine.adam import Adam, DeviceGuard, Guard, divisor
 from narrows.engine.average import Average
 from narrows.engine.blocks import release
 from narrows.engine.steps import Plain, Replayed
@@ -55,14 +55,16 @@ class Solo:
         self.order, self.noise, self.seed = generator(seed), generator(seed + 1, device), seed + 2
         self.weight_decay = weight_decay
         net.call_hook("prepare", net, rows, self.noise)
-        hosted = device.type == "cpu"
-        step = Plain(net, self.noise, split=weight_decay > 0)
-        pace = machine.pace_for(net, size)
-        self.step = Replayed(step, pace) if hosted and not plain else step
-        self.ledger = HostLedger if hosted else DeviceLedger
+        self.hosted = device.type == "cpu"
+        self.replays = self.hosted and not plain
         self.on_step, self.on_epoch = list(net.hooks("on_step")), list(net.hooks("on_epoch"))
-        self.rounded = machine.rounds_products(net, size, precision)
+        self.rounding = machine.Rounding(machine.rounds_products(net, size, precision))
         self.done = self.epochs = 0
+        self._assemble()
+
+    def _assemble(self) -> None:
+        step = Plain(self.net, self.noise, split=self.weight_decay > 0)
+        self.step = Replayed(step, machine.pace_for(self.net, self.size)) if self.replays else step
         self.restart()
 
     def restart(self) -> None:
@@ -70,7 +72,7 @@ class Solo:
         blocks = self.step.blocks
         self.average = Average(blocks.weights)
         self.adam = Adam(blocks.weights, self.weight_decay, blocks.decays)
-        self.book = self.ledger(self.adam)
+        self.book = (HostLedger if self.hosted else DeviceLedger)(self.adam)
 
     def close(self) -> None:
         """Training is over: the net has its weights to itself."""
@@ -80,8 +82,13 @@ class Solo:
         """Visit all rows once in a new order, one step per rate, then look at the held-out ones with
         the mean of recent weights, which stay in the net."""
         self.net.train()
+        if not self.step.blocks.intact():  # a callback may freeze layers, or give them other tensors
+            release(self.net)
+            self._assemble()
         self.average.resume()
-        with machine.threads(), machine.rounded_products(self.rounded):
+        rounded = self.rounding.at(max(rates))
+        self.step.refresh(rounded)
+        with machine.threads(), machine.rounded_products(rounded):
             for batch, rate in zip(self.rows.batches(self.size, self.order), rates, strict=True):
                 values, grads = self.step(batch)
                 self.book.step(values, grads, rate, len(batch.x))
@@ -119,7 +126,7 @@ class HostLedger:
         if not divide:
             self.skipped += 1
             return
-        self.adam.step(grads, rate, divide=None if divide == 1.0 else torch.tensor(divide))
+        self.adam.step(grads, rate, divide=divisor(divide, values))
         self.sums = [s + rows * t for s, t in zip(self.sums, terms, strict=True)]
         self.rows += rows
 

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from narrows.contracts import Batch
 from narrows.engine.blocks import Blocks
-from narrows.engine.steps import watched
+from narrows.engine.steps import known, watched
 from narrows.net import Net
 from narrows.numerics import generator
 
@@ -36,7 +36,7 @@ class Stacked:
 
     def __init__(self, nets: Sequence[Net], noises: Sequence[torch.Generator], split: bool = False):
         self.nets, self.noises = list(nets), list(noises)
-        self.knobs = list(_knobs(self.nets))
+        self.knobs = list(_knobs(self.nets))  # found anew for every step: warm-ups move them
         self.names: list[str] = []
         self.watched = [m for net in nets for m in watched(net)]
         self.template = _Objective(self.nets[0])
@@ -54,9 +54,15 @@ class Stacked:
             self.buffers.append(stacked)
         self.placeholder = generator(MARK, self.blocks.weights[0].device)
 
+    def refresh(self, rounded: bool) -> None:
+        """Nothing is taken for granted."""
+
     def __call__(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        self.knobs = list(_knobs(self.nets))
+        device = self.blocks.weights[0].device
         knobs = [
-            torch.tensor([getattr(m, attr) for m in each], dtype=torch.float64) for each, attr in self.knobs
+            torch.tensor([getattr(m, attr) for m in each], dtype=torch.float64, device=device)
+            for each, attr in self.knobs
         ]
 
         def member(
@@ -81,8 +87,6 @@ class Stacked:
                 values = torch.func.vmap(
                     member, in_dims=(*axes, 0 if knobs else None), randomness="different"
                 )(self.state, batch.x, batch.x_in, batch.side, knobs)
-        except RuntimeError as error:
-            raise UnstackableError(str(error).splitlines()[0]) from error
         finally:
             for (each, attr), number in zip(self.knobs, plain, strict=True):
                 each[0].__dict__[attr] = number
@@ -149,8 +153,8 @@ def _knobs(nets: list[Net]) -> Iterator[tuple[list[nn.Module], str]]:
     for each in zip(*(net.modules() for net in nets), strict=True):
         if len({type(m) for m in each}) > 1:
             raise UnstackableError(f"The networks differ in kind: {type(each[0]).__name__} and others.")
-        if not getattr(each[0], "replayable", True):
-            raise UnstackableError("Networks of your own are trained one at a time.")
+        if not all(getattr(m, "replayable", known(m)) for m in each):
+            raise UnstackableError("Modules of your own are trained one at a time.")
         for attr, value in vars(each[0]).items():
             values = [vars(m).get(attr) for m in each]
             if attr.startswith("_") or all(v is value or _equal(v, value) for v in values):

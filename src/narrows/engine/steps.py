@@ -23,6 +23,7 @@ class Step(Protocol):
     steps may differ by more than their tensors.
     """
 
+    nets: list[Net]
     blocks: Blocks
     buffers: list[Tensor]
     noises: list[torch.Generator]
@@ -38,11 +39,14 @@ class Plain:
     """The step as it reads: forward, terms, gradients by autograd."""
 
     def __init__(self, net: Net, noise: torch.Generator, split: bool = False):
-        self.net, self.noise = net, noise
+        self.nets, self.net, self.noise = [net], net, noise
         self.blocks = Blocks([net], split)
         self.leaves = [net.get_parameter(name) for name in self.blocks.names]
         self.buffers, self.noises, self.watched = list(net.buffers()), [noise], watched(net)
         self.names: list[str] = []
+
+    def refresh(self, rounded: bool) -> None:
+        """Nothing is taken for granted."""
 
     def __call__(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         p = self.net(batch.x, self.noise, x_in=batch.x_in, side=batch.side, dropout=self.noise)
@@ -66,7 +70,9 @@ class Replayed:
         self.blocks = step.blocks
         self.programs: dict[tuple, Program | None] = {}
         self.free: set[Program] = set()  # those whose bits do not depend on the number of threads
+        self.untried: set[tuple] = set()  # programs that have agreed on one batch only
         self.last: tuple[Batch | None, Program | None] = None, None
+        self.marks: list[list] = []
 
     @property
     def names(self) -> list[str]:
@@ -89,6 +95,9 @@ class Replayed:
             for place, t in places:
                 if place.data_ptr() != t.data_ptr():
                     place.copy_(t)
+            if key in self.untried:
+                self.untried.remove(key)
+                return self._compared(key, batch, program)
             if batch.reused and all(place.data_ptr() == t.data_ptr() for place, t in places):
                 self.last = batch, program
         self.pace.start(program in self.free)
@@ -97,35 +106,60 @@ class Replayed:
         self.pace.stop()
         return program.outputs[0], self.blocks.grads
 
+    def refresh(self, rounded: bool) -> None:
+        """Look whether somebody has changed more of the network than its weights, or products are now
+        ``rounded`` otherwise; if so, record and compare anew."""
+        self.plain.watched = [m for net in self.plain.nets for m in watched(net)]
+        marks = [[rounded], *map(_mark, self.plain.nets)]
+        if marks != self.marks:
+            self.marks, self.last = marks, (None, None)
+            self.programs.clear()
+            self.free.clear()
+
     def _recorded(self, key: tuple, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """A plain step that is written down and replayed for comparison."""
-        torch.set_num_threads(self.pace.most)
         self.programs[key] = None
         if not batch.reused:
             batch = Batch(*(None if t is None else t.clone() for t in _given(batch)))
         before = self._state()
+        torch.set_num_threads(self.pace.most)
         try:
             with Recorder() as tape:
                 values, grads = self.plain(batch)
-        except UnrepeatableError:
+            program = Program(tape.calls, _tensors(batch), [values, *grads])
+        except (UnrepeatableError, RuntimeError, TypeError, ValueError):
             self._restore(before)
+            self.pace.start(free=False)
             return self.plain(batch)
-        after = self._state()
-        program = Program(tape.calls, _tensors(batch), [values, *grads])
+        self._restore(before)
+        self.untried.add(key)  # on another batch: a constant is one on every batch
+        return self._compared(key, batch, program)
 
-        def agrees() -> bool:
+    def _compared(self, key: tuple, batch: Batch, program: Program) -> tuple[Tensor, list[Tensor]]:
+        """A plain step, and the program beside it on as many threads as there are, and on one."""
+        before = self._state()
+        torch.set_num_threads(self.pace.most)
+        values, grads = self.plain(batch)
+        values, wanted, after = values.clone(), [g.clone() for g in grads], self._state()
+
+        def agrees(threads: int) -> bool:
             self._restore(before)
-            with torch.inference_mode():
+            for g in self.blocks.grads:
+                g.fill_(torch.nan)  # what the program leaves out shows
+            with machine.threads(threads), torch.inference_mode():
                 program()
-            return all(map(_same, [values, *grads, *after], [*program.outputs, *self._state()]))
+            views = self.blocks.views
+            got = [program.outputs[0], *views(self.blocks.grads), *self._state()]
+            return all(map(_same, [values, *views(wanted), *after], got))
 
-        if agrees():
-            self.programs[key] = program
-            with machine.threads(1):
-                if self.pace.most == 1 or agrees():
-                    self.free.add(program)
+        same = agrees(self.pace.most)
+        free = same and (self.pace.most == 1 or agrees(1))
+        self.programs[key] = program if same else None
+        (self.free.add if free else self.free.discard)(program)
         self._restore(after)
-        return values, grads
+        for g, value in zip(self.blocks.grads, wanted, strict=True):
+            g.copy_(value)
+        return values, self.blocks.grads
 
     def _state(self) -> list[Tensor]:
         return [*(b.clone() for b in self.plain.buffers), *(gen.get_state() for gen in self.plain.noises)]
@@ -142,9 +176,7 @@ def watched(net: Net) -> list[nn.Module]:
     """The modules whose steps may differ by more than their tensors."""
     marks = ("replayable", "settled", "on_step", "on_epoch")
     return [
-        m
-        for m in net.modules()
-        if m is not net and (not _known(m) or any(hasattr(m, mark) for mark in marks))
+        m for m in net.modules() if m is not net and (not known(m) or any(hasattr(m, mark) for mark in marks))
     ]
 
 
@@ -154,15 +186,28 @@ def repeatable(modules: list[nn.Module]) -> bool:
     or has a hook that may change numbers behind them and is not ``settled``."""
     for module in modules:
         hooked = hasattr(module, "on_step") or hasattr(module, "on_epoch")
-        if not getattr(module, "replayable", _known(module)) or not getattr(module, "settled", not hooked):
+        if not getattr(module, "replayable", known(module)) or not getattr(module, "settled", not hooked):
             return False
     return True
 
 
-def _known(module: nn.Module) -> bool:
+def known(module: nn.Module) -> bool:
     """Whether it is torch's or ours, as it was written."""
     changed = "forward" in vars(module) or module._forward_hooks or module._forward_pre_hooks
     return not changed and type(module).__module__.startswith(("torch.nn.modules.", "narrows."))
+
+
+def _mark(net: Net) -> list:
+    """What a recording takes for granted of a network: the plain numbers in its modules."""
+    plain = (bool, int, float, str, tuple, type(None))
+    return [
+        [
+            (k, v)
+            for k, v in vars(m).items()
+            if isinstance(v, plain) and k != "training" and not k.startswith("_")
+        ]
+        for m in net.modules()
+    ]
 
 
 def _given(batch: Batch) -> tuple[Tensor | None, ...]:

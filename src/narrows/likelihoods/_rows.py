@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import hardshrink, softplus
+
+DUST = 1e-30  # a gradient below it moves nothing
 
 
 class SquaredError(torch.autograd.Function):
@@ -40,7 +42,12 @@ class SquaredError(torch.autograd.Function):
             m = out.sigmoid()
             error = (m if ctx.unit else out) - x
         slope = error * (2 * grad).view(-1, *(1,) * (error.ndim - 1))
-        return (torch.ops.aten.sigmoid_backward(slope, m) if ctx.unit else slope), None, None
+        to_x = -slope if ctx.needs_input_grad[1] else None
+        if ctx.unit:
+            # Where a sigmoid is all but 0 or 1 its slope fades into denormal numbers, which would make
+            # the products that follow ten times slower.
+            slope = hardshrink(torch.ops.aten.sigmoid_backward(slope, m), DUST)
+        return slope, to_x, None
 
 
 class CrossEntropy(torch.autograd.Function):
@@ -59,4 +66,5 @@ class CrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         out, x = ctx.saved_tensors
-        return (out.sigmoid() - x) * grad.view(-1, *(1,) * (out.ndim - 1)), None
+        grad = grad.view(-1, *(1,) * (out.ndim - 1))
+        return (out.sigmoid() - x) * grad, -out * grad if ctx.needs_input_grad[1] else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from narrows.baseline import Baseline, principal
 from narrows.contracts import Schema, Shapes
+from narrows.engine.machine import rounds_products
 from narrows.fitted import Fitted, Moments
 from narrows.inputs.scaling import Affine, learn_affine, one_range
 from narrows.net import Net
@@ -44,6 +46,8 @@ def fit(
     began = time.perf_counter()
     ready = prepare(spec, schema, rows, settings, latent_dim, scale, seed, valid)
     net = build(spec, schema, ready, latent_dim, seed)
+    if rounds_products(net, settings.batch(len(ready.source)), settings.precision):
+        ready.principal.result()  # it must not see the switch that training turns
     state = train(net, ready.source, ready.held, settings, seed)
     return finish(spec, schema, ready, net, state, seed, time.perf_counter() - began)
 
@@ -54,11 +58,16 @@ class Ready:
 
     affine: Affine
     bounded: bool
-    baseline: Baseline
+    principal: Future[Baseline]
     source: Memory
     held: Memory | None
     device: torch.device
     dtype: torch.dtype
+
+    @property
+    def baseline(self) -> Baseline:
+        """PCA of the rows; waits for it."""
+        return self.principal.result()
 
 
 def prepare(
@@ -85,7 +94,10 @@ def prepare(
     x = affine.forward(rows, settings.dtype)
     scaled = affine.forward(np.stack(extremes), settings.dtype)
     bounded = check_range(spec, scaled) and (schema.shared_scale or one_range(low, high))
-    baseline = principal(x.numpy(), None if latent_dim == "auto" else latent_dim, seed)
+    # On a thread of its own: unless it chooses the size of the code, training need not wait for it.
+    pool = ThreadPoolExecutor(1, thread_name_prefix="narrows-pca")
+    baseline = pool.submit(principal, x.numpy(), None if latent_dim == "auto" else latent_dim, seed)
+    pool.shutdown(wait=False)
     held = None if valid is None else Memory(affine.forward(valid, settings.dtype).to(device))
     return Ready(affine, bounded, baseline, Memory(x.to(device)), held, device, settings.dtype)
 

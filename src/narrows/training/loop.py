@@ -33,8 +33,8 @@ class TrainingError(ValueError):
 class Progress:
     """What callbacks see, at the start, after every epoch and at the end.
 
-    ``net`` is the network in training, ``history`` one dict per epoch; setting ``stop`` ends
-    training after this epoch.
+    ``net`` is the network, between epochs with the mean of its recent weights; ``history`` has one
+    dict per epoch; setting ``stop`` ends training after this epoch.
     """
 
     net: Net
@@ -42,6 +42,7 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
     stop: bool = False
     reason: str = "all epochs done"
+    interrupted: bool = False
 
 
 def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed: int) -> Progress:
@@ -92,7 +93,8 @@ def train_many(
         return crowd.epoch(list(rates.values()))
 
     try:
-        return conduct(runs, epoch)
+        with seeded(seeds[0] + 3, next(nets[0].parameters()).device):
+            return conduct(runs, epoch)
     finally:
         crowd.keep([])
 
@@ -111,16 +113,22 @@ def conduct(
                 rates[i] = how(i)
             except StopIteration as end:
                 ends[i] = end.value
+        if rates and any(end.interrupted for end in ends.values()):  # one was asked to stop: all are
+            return ask(rates, lambda i: runs[i].throw(KeyboardInterrupt()))
         return rates
 
-    rates = ask(range(len(runs)), lambda i: next(runs[i]))
-    while rates:
-        try:
-            answers = dict(zip(rates, epoch(rates), strict=True))
-        except BaseException as error:  # noqa: BLE001 - the courses decide what is left of the fit, also on Ctrl-C
-            rates = ask(rates, lambda i, error=error: runs[i].throw(error))
-        else:
-            rates = ask(rates, lambda i, answers=answers: runs[i].send(answers[i]))
+    try:
+        rates = ask(range(len(runs)), lambda i: next(runs[i]))
+        while rates:
+            try:
+                answers = dict(zip(rates, epoch(rates), strict=True))
+            except BaseException as error:  # noqa: BLE001 - the courses decide what is left of the fit, also on Ctrl-C
+                rates = ask(rates, lambda i, error=error: runs[i].throw(error))
+            else:
+                rates = ask(rates, lambda i, answers=answers: runs[i].send(answers[i]))
+    finally:
+        for run in runs:
+            run.close()
     return [ends[i] for i in range(len(runs))]
 
 
@@ -205,6 +213,10 @@ def course(
             screen.stop("interrupted before the first epoch was done")
             raise
         state.stop, state.reason = True, "interrupted: the best model so far is kept"
+        state.interrupted = True
+    except GeneratorExit:  # another one, trained beside it, failed
+        screen.stop("stopped with the others")
+        raise
     except BaseException:
         screen.stop("stopped by an error")
         raise

@@ -14,7 +14,7 @@ from narrows.engine.stack import agree
 from narrows.fitted import Fitted
 from narrows.net import Net
 from narrows.spec import Spec
-from narrows.training.fit import Ready, build, finish, prepare
+from narrows.training.fit import Ready, build, check_latent_dim, finish, prepare
 from narrows.training.loop import train, train_many
 from narrows.training.settings import Settings
 
@@ -34,7 +34,14 @@ class Order:
         """Orders that agree in these share the split, the scaling and the PCA."""
         s = self.settings
         sizes = self.latent_dim if self.latent_dim == "auto" else int(self.latent_dim)
-        return self.scale, self.spec.likelihood.unit, s.validation_fraction, s.device, s.precision, sizes
+        return (
+            repr(self.scale),
+            self.spec.likelihood.unit,
+            s.validation_fraction,
+            s.device,
+            s.precision,
+            sizes,
+        )
 
     @property
     def pace(self) -> tuple:
@@ -49,6 +56,8 @@ def fit_many(
 
     Models that are prepared alike share one split of the rows, drawn by the first one's seed.
     """
+    for order in orders:
+        check_latent_dim(order.latent_dim)
     answers: dict[int, Fitted] = {}
     ready: dict[tuple, Ready] = {}
     crowds: list[list[tuple[int, Net]]] = []
@@ -66,6 +75,8 @@ def fit_many(
                 break
         else:
             crowds.append([(i, net)])
+    for r in ready.values():
+        r.principal.result()
     for crowd in crowds:
         began = time.perf_counter()
         mine = [orders[i] for i, _ in crowd]
