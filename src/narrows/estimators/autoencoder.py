@@ -62,15 +62,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Epochs without a gain on held-out rows after which the rate falls to zero; as many again
         end training.  The best weights stay.
     validation_fraction : float
-        Share of the rows held out for that; 0 trains on all of them, and keeps the last weights.
-        Weights are judged and kept as their mean over the last steps, of which there are at most 100.
+        Share of the rows held out for that; 0 trains on all of them, and keeps the weights of the end.
+        Weights are judged and kept as their mean over the last tenth of the steps, at most 100.
     callbacks : sequence of objects
         Any of ``on_fit_start(state)``, ``on_epoch_end(state)``, ``on_fit_end(state)``; see
         ``training.Progress``.
     device : "auto", "cpu", "cuda" …
     precision : "auto", "float32" or "float64"
         "auto" is float32, whose large matrix products are multiplied in bfloat16 during training
-        where the processor has instructions for it; sums, weights and answers stay float32.
+        where the processor has instructions for it, until the rate is low; sums, weights and answers
+        stay float32.
     random_state : int, RandomState or None
         An int gives the same weights, bit for bit, every time.
     verbose : int

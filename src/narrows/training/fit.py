@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ import torch
 
 from narrows.baseline import Baseline, principal
 from narrows.contracts import Schema, Shapes
-from narrows.engine.machine import rounds_products
 from narrows.fitted import Fitted, Moments
 from narrows.inputs.scaling import Affine, learn_affine, one_range
 from narrows.net import Net
@@ -46,8 +45,6 @@ def fit(
     began = time.perf_counter()
     ready = prepare(spec, schema, rows, settings, latent_dim, scale, seed, valid)
     net = build(spec, schema, ready, latent_dim, seed)
-    if rounds_products(net, settings.batch(len(ready.source)), settings.precision):
-        ready.principal.result()  # it must not see the switch that training turns
     state = train(net, ready.source, ready.held, settings, seed)
     return finish(spec, schema, ready, net, state, seed, time.perf_counter() - began)
 
@@ -58,16 +55,19 @@ class Ready:
 
     affine: Affine
     bounded: bool
-    principal: Future[Baseline]
     source: Memory
     held: Memory | None
     device: torch.device
     dtype: torch.dtype
 
-    @property
+    components: int | None
+    seed: int
+
+    @cached_property
     def baseline(self) -> Baseline:
-        """PCA of the rows; waits for it."""
-        return self.principal.result()
+        """PCA of the rows: made when it is first asked for, which is after training unless it chooses
+        the size of the code."""
+        return principal(self.source.x.cpu().numpy(), self.components, self.seed)
 
 
 def prepare(
@@ -94,12 +94,10 @@ def prepare(
     x = affine.forward(rows, settings.dtype)
     scaled = affine.forward(np.stack(extremes), settings.dtype)
     bounded = check_range(spec, scaled) and (schema.shared_scale or one_range(low, high))
-    # On a thread of its own: unless it chooses the size of the code, training need not wait for it.
-    pool = ThreadPoolExecutor(1, thread_name_prefix="narrows-pca")
-    baseline = pool.submit(principal, x.numpy(), None if latent_dim == "auto" else latent_dim, seed)
-    pool.shutdown(wait=False)
     held = None if valid is None else Memory(affine.forward(valid, settings.dtype).to(device))
-    return Ready(affine, bounded, baseline, Memory(x.to(device)), held, device, settings.dtype)
+    components = None if latent_dim == "auto" else int(latent_dim)
+    source = Memory(x.to(device))
+    return Ready(affine, bounded, source, held, device, settings.dtype, components, seed)
 
 
 def build(spec: Spec, schema: Schema, ready: Ready, latent_dim: int | str, seed: int) -> Net:

@@ -75,8 +75,6 @@ def fit_many(
                 break
         else:
             crowds.append([(i, net)])
-    for r in ready.values():
-        r.principal.result()
     for crowd in crowds:
         began = time.perf_counter()
         mine = [orders[i] for i, _ in crowd]
