@@ -99,9 +99,9 @@ class Net(nn.Module):
 
     def terms(self, p: Pass) -> dict[str, Tensor]:
         """What training minimises the sum of: 0-d terms, summed over features, averaged over rows."""
-        terms = {"nll": self.row_nll(p.out, p.x).mean()}
+        terms = {"nll": self.row_nll(p.out, p.x).mean(0)}
         for name, value in p.code.loss.items():
-            terms[name] = value.mean()
+            terms[name] = value.mean(0) if value.ndim else value
         for name, penalty in zip(self.penalty_names, self.penalties, strict=True):
             terms[name] = terms.get(name, 0.0) + penalty(self, p).mean()
         return terms
