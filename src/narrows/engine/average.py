@@ -42,8 +42,9 @@ class Average:
     def update(self) -> None:
         """A step is done."""
         self.steps = [n + 1 for n in self.steps]
-        if self.steps[0] % EVERY == 0 or len(set(self.steps)) > 1:
-            self._mix([n % EVERY == 0 for n in self.steps], EVERY)
+        due = [n % EVERY == 0 for n in self.steps]
+        if True in due:
+            self._mix(due, EVERY)
 
     def _mix(self, which: list[bool], new: int | list[int]) -> None:
         """Mix in what the ``new`` last steps have led to."""

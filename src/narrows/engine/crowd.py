@@ -49,10 +49,11 @@ class Crowd:
         size: int,
         weight_decay: float = 0.0,
         precision: str = "auto",
+        shown: bool = True,
         plain: bool = False,
     ):
         self.members, self.rows, self.valid, self.size = list(members), rows, valid, size
-        self.weight_decay, self.plain = weight_decay, plain
+        self.weight_decay, self.shown, self.plain = weight_decay, shown, plain
         self.rounding = machine.Rounding(machine.rounds_products(members[0].net, size, precision))
         self._assemble()
         self._probe()
@@ -128,14 +129,14 @@ class Crowd:
         counted, skipped = [0] * len(self.members), [0] * len(self.members)
         for m in self.members:
             m.net.train()
-        if not self.blocks.intact():
+        if self.shown and not self.blocks.intact():
             raise RuntimeError(
                 "A callback changed which parameters of a network are trained, but networks that are trained side by"
                 " side must stay alike: fit them one at a time."
             )
         self.average.resume()
         rounded = self.rounding.at(max(map(max, rates)))
-        self.step.refresh(rounded)
+        self.step.refresh(rounded, self.shown)
         with machine.threads(), machine.rounded_products(rounded):
             for batch, now in zip(self._batches(), zip(*rates, strict=True), strict=True):
                 values, grads = self.step(batch)

@@ -34,7 +34,8 @@ class Epoch:
 class Solo:
     """One network in training on ``rows``: its order, noise, optimiser and monitor.
 
-    ``total`` steps are planned; hooks are told of them.  ``plain`` runs every step as it reads.
+    ``total`` steps are planned; hooks are told of them.  ``shown``: somebody sees the net between
+    epochs and may change it.  ``plain`` runs every step as it reads.
     """
 
     def __init__(
@@ -48,12 +49,13 @@ class Solo:
         seed: int,
         weight_decay: float = 0.0,
         precision: str = "auto",
+        shown: bool = True,
         plain: bool = False,
     ):
         self.net, self.rows, self.valid, self.size, self.total = net, rows, valid, size, total
         device = next(net.parameters()).device
         self.order, self.noise, self.seed = generator(seed), generator(seed + 1, device), seed + 2
-        self.weight_decay = weight_decay
+        self.weight_decay, self.shown = weight_decay, shown
         net.call_hook("prepare", net, rows, self.noise)
         self.hosted = device.type == "cpu"
         self.replays = self.hosted and not plain
@@ -82,12 +84,14 @@ class Solo:
         """Visit all rows once in a new order, one step per rate, then look at the held-out ones with
         the mean of recent weights, which stay in the net."""
         self.net.train()
-        if not self.step.blocks.intact():  # a callback may freeze layers, or give them other tensors
+        if (
+            self.shown and not self.step.blocks.intact()
+        ):  # a callback may freeze layers, or give them other tensors
             release(self.net)
             self._assemble()
         self.average.resume()
         rounded = self.rounding.at(max(rates))
-        self.step.refresh(rounded)
+        self.step.refresh(rounded, self.shown)
         with machine.threads(), machine.rounded_products(rounded):
             for batch, rate in zip(self.rows.batches(self.size, self.order), rates, strict=True):
                 values, grads = self.step(batch)

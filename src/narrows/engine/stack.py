@@ -54,7 +54,7 @@ class Stacked:
             self.buffers.append(stacked)
         self.placeholder = generator(MARK, self.blocks.weights[0].device)
 
-    def refresh(self, rounded: bool) -> None:
+    def refresh(self, rounded: bool, changed: bool) -> None:
         """Nothing is taken for granted."""
 
     def __call__(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:

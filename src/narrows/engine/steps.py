@@ -45,7 +45,7 @@ class Plain:
         self.buffers, self.noises, self.watched = list(net.buffers()), [noise], watched(net)
         self.names: list[str] = []
 
-    def refresh(self, rounded: bool) -> None:
+    def refresh(self, rounded: bool, changed: bool) -> None:
         """Nothing is taken for granted."""
 
     def __call__(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
@@ -106,11 +106,13 @@ class Replayed:
         self.pace.stop()
         return program.outputs[0], self.blocks.grads
 
-    def refresh(self, rounded: bool) -> None:
-        """Look whether somebody has changed more of the network than its weights, or products are now
-        ``rounded`` otherwise; if so, record and compare anew."""
-        self.plain.watched = [m for net in self.plain.nets for m in watched(net)]
-        marks = [[rounded], *map(_mark, self.plain.nets)]
+    def refresh(self, rounded: bool, changed: bool) -> None:
+        """Record and compare anew if products are now ``rounded`` otherwise, or if somebody has
+        changed more of the network than its weights, where it may have been ``changed`` at all."""
+        marks = [[rounded], *self.marks[1:]]
+        if changed or not self.marks:
+            self.plain.watched = [m for net in self.plain.nets for m in watched(net)]
+            marks = [[rounded], *map(_mark, self.plain.nets)]
         if marks != self.marks:
             self.marks, self.last = marks, (None, None)
             self.programs.clear()

@@ -53,8 +53,12 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
     """
     size = settings.batch(len(rows))
     plan = Plan.made(settings, rows.steps(size), valid is not None)
-    how = {"size": size, "weight_decay": settings.weight_decay, "precision": settings.precision}
-    engine = Solo(net, rows, valid, total=plan.steps * plan.epochs, seed=seed, **how)
+    how = {
+        "weight_decay": settings.weight_decay,
+        "precision": settings.precision,
+        "shown": bool(settings.callbacks),
+    }
+    engine = Solo(net, rows, valid, size=size, total=plan.steps * plan.epochs, seed=seed, **how)
     run = course(net, plan, settings, engine.restart)
     with seeded(
         seed + 3, next(net.parameters()).device
@@ -81,8 +85,8 @@ def train_many(
         Member(net, rows, seed, plan.steps * plan.epochs)
         for net, seed, plan in zip(nets, seeds, plans, strict=True)
     ]
-    how = {"size": size, "weight_decay": settings[0].weight_decay, "precision": settings[0].precision}
-    crowd = Crowd(members, rows, valid, **how)
+    how = {"weight_decay": settings[0].weight_decay, "precision": settings[0].precision}
+    crowd = Crowd(members, rows, valid, size=size, shown=any(s.callbacks for s in settings), **how)
     runs = [
         course(m.net, plan, s, partial(crowd.restart, m))
         for m, plan, s in zip(members, plans, settings, strict=True)
