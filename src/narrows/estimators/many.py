@@ -19,7 +19,7 @@ def fit_many(
     rows would, to rounding.  Others are welcome and are trained after one another.  Estimators that
     are scaled alike share one split into training and held-out rows, drawn by the first one's seed.
 
-    Sixteen small models take about a fifth of the time that sixteen calls of ``fit`` take; the larger
+    Sixteen small models take about a quarter of the time that sixteen calls of ``fit`` take; the larger
     the networks, the less there is to gain.
 
     Returns the estimators, fitted.
