@@ -133,7 +133,7 @@ def test_the_same_seeds_give_the_same_bits():
     assert all(torch.equal(a, b) for a, b in zip(weights(), weights(), strict=True))
 
 
-def test_a_member_without_a_finite_loss_returns_and_goes_on():
+def test_a_member_that_never_has_a_finite_loss_fails_as_it_does_alone():
     members = family(lambda s, v: nw.Autoencoder(2, learning_rate=v, validation_fraction=0), (1e-2, 1e30))
     with pytest.raises(nw.training.TrainingError):
         clone(members[1]).fit(X)

@@ -115,7 +115,7 @@ class DeviceGuard:
     """The same where asking for a value would stall the device: everything stays there."""
 
     def __init__(self, device: torch.device):
-        self.norm = torch.zeros((), device=device)
+        self.norm = torch.zeros((), device=device, dtype=torch.float32)
 
     def judge(self, loss: Tensor, norm: Tensor) -> tuple[Tensor, Tensor]:
         """By what to divide the gradient, and 1.0 if the step is to be skipped, else 0.0."""

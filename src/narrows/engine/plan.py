@@ -38,14 +38,14 @@ class Program:
     which the next call overwrites.
     """
 
-    def __init__(self, calls: list[Call], inputs: Iterable[Tensor], outputs: Iterable[Tensor | None]):
+    def __init__(self, calls: list[Call], inputs: Iterable[Tensor], outputs: Iterable[Tensor]):
         self.inputs, wanted = list(inputs), list(outputs)
         calls = _needed(calls, wanted)
         layout = _Layout(calls, self.inputs, wanted)
         for i, call in enumerate(calls):
             layout.place(i, call)
         self._steps = tuple(layout.steps)
-        self.outputs = [None if t is None else layout.where(t) for t in wanted]
+        self.outputs = [layout.where(t) for t in wanted]
 
     def __call__(self) -> None:
         """Run; under ``torch.inference_mode`` or ``no_grad``."""
@@ -53,9 +53,9 @@ class Program:
             step()
 
 
-def _needed(calls: list[Call], wanted: list[Tensor | None]) -> list[Call]:
+def _needed(calls: list[Call], wanted: list[Tensor]) -> list[Call]:
     """The calls without those that nothing handed out depends on."""
-    used = {id(t) for t in wanted if t is not None}
+    used = set(map(id, wanted))
     kept = []
     for call in reversed(calls):
         lasting = call.op._schema.is_mutable or _RANDOM in call.op.tags
@@ -69,7 +69,7 @@ def _needed(calls: list[Call], wanted: list[Tensor | None]) -> list[Call]:
 class _Layout:
     """Where each recorded tensor lives when the program runs."""
 
-    def __init__(self, calls: list[Call], inputs: list[Tensor], wanted: list[Tensor | None]):
+    def __init__(self, calls: list[Call], inputs: list[Tensor], wanted: list[Tensor]):
         self.steps: list[Any] = []
         self.places: dict[int, Tensor] = {id(t): t for t in inputs}
         self.constant: set[int] = set()
@@ -81,7 +81,7 @@ class _Layout:
         self._find_roots(calls)
         for call in calls:
             self.written.update(self._root(t) for t in _mutated(call))
-        asked = {id(t) for t in wanted if t is not None}
+        asked = set(map(id, wanted))
         made = {id(t) for call in calls for t in tensors(call.out)}
         for call in calls:
             # Its result can be its operand, if nobody writes into either, and if what is handed out
@@ -97,7 +97,7 @@ class _Layout:
         for i, call in enumerate(calls):
             for t in tensors([call.args, list(call.kwargs.values()), call.out]):
                 self.last[self._root(t)] = i
-        for t in (*inputs, *(t for t in wanted if t is not None)):
+        for t in (*inputs, *wanted):
             self.last[self._root(t)] = len(calls)
         self.expiring: dict[int, list[int]] = {}
         for root, i in self.last.items():
@@ -121,6 +121,8 @@ class _Layout:
             place, t = call.args[:2]
             root = result.get(self._root(t))
             if root is None or self._root(place) in made or place.dtype != t.dtype:
+                continue
+            if id(root) in self.written:  # what is written later must not show in the copy
                 continue
             whole = t.is_contiguous() and _extent(root) == t.numel() == root.numel()
             if whole and place.is_contiguous():
@@ -183,9 +185,8 @@ class _Layout:
             places = [self._memory(i, t, tensors(call.args) if pointwise else []) for t in results]
             self._name(results, places)
             self.steps.append(partial(into[0], *args, **kwargs, **dict(zip(into[1], places, strict=True))))
-        elif any(
-            id(t) in self.seen or id(t) in self.destined for t in results
-        ):  # views look into the place: it has to stay
+        elif any(id(t) in self.seen or id(t) in self.destined for t in results):
+            # Views look into the place, or it lasts: it has to stay where it is.
             places = [self._memory(i, t, []) for t in results]
             self._name(results, places)
             self.steps.append(partial(_copied, call.op, args, kwargs, places))

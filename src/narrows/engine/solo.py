@@ -84,9 +84,8 @@ class Solo:
         """Visit all rows once in a new order, one step per rate, then look at the held-out ones with
         the mean of recent weights, which stay in the net."""
         self.net.train()
-        if (
-            self.shown and not self.step.blocks.intact()
-        ):  # a callback may freeze layers, or give them other tensors
+        # A callback may have frozen layers, or changed their shapes.
+        if self.shown and not self.step.blocks.intact():
             release(self.net)
             self._assemble()
         self.average.resume()

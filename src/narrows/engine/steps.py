@@ -60,8 +60,9 @@ class Plain:
 class Replayed:
     """The numbers of another step by replaying a recording of it, one per batch shape.
 
-    Each recording is run once beside what it was made from, on the same batch, state and noise;
-    unless every bit agrees, steps stay what they were.  Where one thread gives the bits that several
+    Each recording is run beside what it was made from on its own batch and on the next of that shape,
+    from the same state and noise; unless every bit of terms, gradients and buffers agrees, steps stay
+    what they were.  Where one thread gives the bits that several
     do, ``pace`` may choose.
     """
 
@@ -220,7 +221,5 @@ def _tensors(batch: Batch) -> list[Tensor]:
     return [t for t in _given(batch) if t is not None]
 
 
-def _same(a: Tensor | None, b: Tensor | None) -> bool:
-    if a is None or b is None:
-        return a is b
+def _same(a: Tensor, b: Tensor) -> bool:
     return torch.equal(a.nan_to_num(), b.nan_to_num()) and torch.equal(a.isnan(), b.isnan())

@@ -59,7 +59,6 @@ class Ready:
     held: Memory | None
     device: torch.device
     dtype: torch.dtype
-
     components: int | None
     seed: int
 
@@ -155,9 +154,8 @@ def moments(net: Net, rows: Memory) -> Moments | None:
     mean = codes.mean(0)
     if codes.shape[1] <= RANK:
         variances, axes = torch.linalg.eigh(torch.cov(codes.double().T, correction=0).reshape(2 * mean.shape))
-        factor = (
-            axes * variances.clamp(min=0).sqrt()
-        )  # laid out as a file gives it back: layouts round differently
+        factor = axes * variances.clamp(min=0).sqrt()
+        # Laid out as a file gives it back, for products of other layouts round differently.
         return Moments(mean, factor.to(mean.dtype).contiguous())
     # A wide code: its covariance would be larger than the rows it is estimated from.
     some = (codes - mean)[:: -(-len(codes) // RANK)]

@@ -34,7 +34,7 @@ class Progress:
     """What callbacks see, at the start, after every epoch and at the end.
 
     ``net`` is the network, between epochs with the mean of its recent weights; ``history`` has one
-    dict per epoch; setting ``stop`` ends training after this epoch.
+    dict per epoch; setting ``stop`` ends training after this epoch.  ``interrupted`` tells of Ctrl-C.
     """
 
     net: Net
@@ -60,9 +60,8 @@ def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed
     }
     engine = Solo(net, rows, valid, size=size, total=plan.steps * plan.epochs, seed=seed, **how)
     run = course(net, plan, settings, engine.restart)
-    with seeded(
-        seed + 3, next(net.parameters()).device
-    ):  # networks of the user's may draw from torch's own state
+    # Networks of the user's may draw from torch's own state.
+    with seeded(seed + 3, next(net.parameters()).device):
         try:
             (state,) = conduct([run], lambda rates: [engine.epoch(rates[0])])
         finally:
