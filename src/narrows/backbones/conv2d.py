@@ -9,6 +9,7 @@ from numbers import Integral
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from narrows.backbones._convolution import RowsInside, Strided, Transposed, half, quick, rows_inside
 from narrows.contracts import Shapes
 from narrows.numerics import Dropout, activation, check_activation, init_layer
 
@@ -65,16 +66,10 @@ class Conv2d:
             raise ValueError(
                 "Conv2d got a side input, but its decoder takes codes alone: use the backbone MLP."
             )
-        _, height, width = shapes.input
-        sizes = [(height, width)]
+        sizes = [shapes.input[1:]]
         for _ in self.channels:
-            sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
+            sizes.append(half(sizes[-1]))
         return _Encoder(self, shapes, sizes), _Decoder(self, shapes, sizes)
-
-
-def _convolution(part: Conv2d, c_in: int, c_out: int, follows: str | None, stride: int = 1) -> nn.Module:
-    layer = nn.Conv2d(c_in, c_out, part.kernel, stride=stride, padding=part.kernel // 2)
-    return init_layer(layer, follows)
 
 
 class _Encoder(nn.Module):
@@ -82,22 +77,27 @@ class _Encoder(nn.Module):
 
     def __init__(self, part: Conv2d, shapes: Shapes, sizes: list[tuple[int, int]]):
         super().__init__()
-        layers: list[nn.Module] = []
-        c = shapes.input[0]
-        for width in part.channels:
-            strided = part.resample == "stride"
-            layers += [
-                _convolution(part, c, width, part.activation, 2 if strided else 1),
-                activation(part.activation),
-            ]
-            layers += [] if strided else [nn.MaxPool2d(2, ceil_mode=True)]
-            c = width
+        block = _strided if part.resample == "stride" else _pooled
+        widths = (shapes.input[0], *part.channels)
+        layers = [m for i, size in enumerate(sizes[:-1]) for m in block(part, *widths[i : i + 2], size)]
         layers += [Dropout(part.dropout)] if part.dropout else []
         self.layers = nn.Sequential(*layers)
-        self.hidden = (c, *sizes[-1])
+        self.hidden = (widths[-1], *sizes[-1])
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
+        h = self.layers(x)
+        return h if h.is_contiguous() else RowsInside.apply(h)
+
+
+def _strided(part: Conv2d, c_in: int, c_out: int, size: tuple[int, int]) -> list[nn.Module]:
+    layer = Strided(c_in, c_out, part.kernel, size)
+    return [init_layer(layer, part.activation), activation(part.activation)]
+
+
+def _pooled(part: Conv2d, c_in: int, c_out: int, size: tuple[int, int]) -> list[nn.Module]:
+    layer = nn.Conv2d(c_in, c_out, part.kernel, padding=part.kernel // 2)
+    pool = nn.MaxPool2d(2, ceil_mode=True)
+    return [init_layer(layer, part.activation), activation(part.activation), pool]
 
 
 class _Decoder(nn.Module):
@@ -107,47 +107,34 @@ class _Decoder(nn.Module):
         self.spread = init_layer(nn.Linear(math.prod(shapes.code), math.prod(self.inner)), part.activation)
         self.phi = activation(part.activation)
         self.dropout = Dropout(part.dropout) if part.dropout else nn.Identity()
-        grow = _Transposed if part.resample == "stride" else _Upsampled
+        grow = Transposed if part.resample == "stride" else _Upsampled
         widths = (*reversed(part.channels), shapes.out[0])
-        last = len(part.channels) - 1
         blocks: list[nn.Module] = []
         for i, size in enumerate(reversed(sizes[:-1])):
-            blocks.append(grow(part, widths[i], widths[i + 1], size, None if i == last else part.activation))
-            blocks += [] if i == last else [activation(part.activation)]
+            last = i == len(part.channels) - 1
+            layer = grow(widths[i], widths[i + 1], part.kernel, size)
+            blocks.append(init_layer(layer, None if last else part.activation))
+            blocks += [] if last else [activation(part.activation)]
         self.blocks = nn.Sequential(*blocks)
 
     def start(self, level: Tensor) -> None:
         """Put the output near ``level``, one number per channel."""
-        bias = self.blocks[-1].layer.bias
+        bias = self.blocks[-1].bias
         bias.copy_(level.repeat(len(bias) // len(level)))
 
     def forward(self, z: Tensor, side: Tensor | None = None) -> Tensor:
-        h = self.dropout(self.phi(self.spread(z.flatten(1))))
-        return self.blocks(h.unflatten(1, self.inner))
+        h = self.spread(z.flatten(1)).unflatten(1, self.inner)
+        h = rows_inside(h) if quick(self.blocks[0], h) else h
+        return self.blocks(self.dropout(self.phi(h))).contiguous()
 
 
-class _Transposed(nn.Module):
-    """A transposed convolution to exactly the wanted size (2s−1 or 2s per side, whatever the input was)."""
-
-    def __init__(self, part: Conv2d, c_in: int, c_out: int, size: tuple[int, int], follows: str | None):
-        super().__init__()
-        self.size = size
-        pad = part.kernel // 2
-        self.layer = nn.ConvTranspose2d(c_in, c_out, part.kernel, stride=2, padding=pad)
-        init_layer(self.layer, follows)
-
-    def forward(self, h: Tensor) -> Tensor:
-        return self.layer(h, output_size=self.size)
-
-
-class _Upsampled(nn.Module):
+class _Upsampled(nn.Conv2d):
     """Nearest-neighbour upsampling to the wanted size, then a convolution: no checkerboards
     (Odena et al. 2016)."""
 
-    def __init__(self, part: Conv2d, c_in: int, c_out: int, size: tuple[int, int], follows: str | None):
-        super().__init__()
+    def __init__(self, c_in: int, c_out: int, kernel: int, size: tuple[int, int]):
+        super().__init__(c_in, c_out, kernel, padding=kernel // 2)
         self.size = size
-        self.layer = _convolution(part, c_in, c_out, follows)
 
     def forward(self, h: Tensor) -> Tensor:
-        return self.layer(interpolate(h, size=self.size, mode="nearest"))
+        return super().forward(interpolate(h, size=self.size, mode="nearest"))

@@ -52,7 +52,8 @@ class Plain:
         p = self.net(batch.x, self.noise, x_in=batch.x_in, side=batch.side, dropout=self.noise)
         terms = self.net.terms(p)
         self.names = list(terms)
-        values = torch.cat([t.view(1) for t in terms.values()])[None]
+        each = [t.view(1) for t in terms.values()]
+        values = (torch.cat(each) if len(each) > 1 else each[0])[None]
         found = torch.autograd.grad(values.sum(), self.leaves, allow_unused=True)
         return values.detach(), self.blocks.gather(g if g is None else g[None] for g in found)
 

@@ -15,39 +15,40 @@ DUST = 1e-30  # a gradient below it moves nothing
 
 
 class SquaredError(torch.autograd.Function):
-    """Σ (m − x)² per row, (batch,), with m = sigmoid(out) or out; gradient 2(m − x)m′."""
+    """½ Σ (m − x)² + ``offset`` per row, (batch,), with m = sigmoid(out) or out; gradient (m − x)m′."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(out: Tensor, x: Tensor, unit: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(out: Tensor, x: Tensor, unit: bool, offset: float) -> tuple[Tensor, Tensor, Tensor]:
         m = out.sigmoid() if unit else None
         error = (out if m is None else m) - x
-        rows = torch.linalg.vector_norm(error.flatten(1), dim=1).square()
+        norm = torch.linalg.vector_norm(error.flatten(1), dim=1)
+        rows = torch.addcmul(norm.new_full((), offset), norm, norm, value=0.5)
         return rows, error, out.new_empty(0) if m is None else m
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
-        out, x, ctx.unit = inputs
+        out, x, ctx.unit, _ = inputs
         ctx.mark_non_differentiable(output[1], output[2])
         ctx.save_for_backward(out, x, output[1], output[2])
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | None, None, None]:
+    def backward(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | None, Tensor | None, None, None]:
         if grad is None:
-            return None, None, None
+            return None, None, None, None
         out, x, error, m = ctx.saved_tensors
         if torch.is_grad_enabled():  # somebody means to differentiate the gradient: not by way of constants
             m = out.sigmoid()
             error = (m if ctx.unit else out) - x
-        slope = error * (2 * grad).view(-1, *(1,) * (error.ndim - 1))
+        slope = error * grad.view(-1, *(1,) * (error.ndim - 1))
         to_x = -slope if ctx.needs_input_grad[1] else None
         if ctx.unit:
             # Where a sigmoid is all but 0 or 1 its slope fades into denormal numbers, which would make
             # the products that follow ten times slower.
             slope = hardshrink(torch.ops.aten.sigmoid_backward(slope, m), DUST)
-        return slope, to_x, None
+        return slope, to_x, None, None
 
 
 class CrossEntropy(torch.autograd.Function):

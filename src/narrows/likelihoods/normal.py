@@ -56,12 +56,11 @@ class _Normal(Location):
     def row_nll(self, out: Tensor, x: Tensor) -> Tensor:
         if self.missing or (self.theta is not None and self.theta.ndim):
             return self.nll(out, x).flatten(1).sum(1)
-        error, *_ = SquaredError.apply(out, x, self.unit)
-        d = math.prod(x.shape[1:])
+        constant = 0.5 * math.prod(x.shape[1:]) * LOG_2PI
         if self.theta is None:
-            return 0.5 * error + 0.5 * d * LOG_2PI
-        v = self.variance()
-        return 0.5 * (error / v + d * (v.log() + LOG_2PI))
+            return SquaredError.apply(out, x, self.unit, constant)[0]
+        half, v = SquaredError.apply(out, x, self.unit, 0.0)[0], self.variance()
+        return half / v + 0.5 * math.prod(x.shape[1:]) * v.log() + constant
 
     def draw(self, out: Tensor, gen: torch.Generator) -> Tensor:
         m = self.mean(out)
