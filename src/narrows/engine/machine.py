@@ -44,8 +44,10 @@ def rounds_products(net: nn.Module, rows: int, precision: str) -> bool:
     """
     if precision != "auto" or next(net.parameters()).device.type != "cpu" or not _has_bfloat16():
         return False
-    # Of matrices alone: convolutions were not found to gain.
     sizes = [m.weight.numel() for m in net.modules() if isinstance(m, nn.Linear)]
+    # Convolutions lose by it, and there is one switch for all.
+    if any(isinstance(m, nn.modules.conv._ConvNd) for m in net.modules()):
+        return False
     return bool(sizes) and rows * sum(sizes) / len(sizes) >= LARGE_PRODUCT
 
 
