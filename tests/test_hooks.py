@@ -67,6 +67,7 @@ class TypedLikelihood:
     """Squared error on numbers, cross-entropy on categories: as many channels as levels."""
 
     unit = False
+    typed = True
 
     @property
     def channels(self):

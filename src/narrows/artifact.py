@@ -26,6 +26,7 @@ from narrows.baseline import Baseline
 from narrows.contracts import Shapes
 from narrows.fitted import Fitted, Moments
 from narrows.header import FORMAT, damaged, describe, text
+from narrows.inputs.design import design_width
 from narrows.inputs.scaling import Affine
 from narrows.inputs.schemas import schema_from_json
 from narrows.net import Net
@@ -123,11 +124,12 @@ def _rebuilt(
     shift, scale = tensors["scale.shift"].numpy(), tensors["scale.scale"].numpy()
     mean, components, variances = (tensors[f"pca.{k}"].numpy() for k in ("mean", "components", "variances"))
     codes = Moments(tensors["codes.mean"], tensors["codes.factor"]) if "codes.mean" in tensors else None
+    width = design_width(schema.levels, shapes.features)
     fits = (
         _broadcasts(shift, schema.row)
         and _broadcasts(scale, schema.row)
-        and mean.shape == (shapes.features,)
-        and components.shape == (len(variances), shapes.features)
+        and mean.shape == (width,)
+        and components.shape == (len(variances), width)
         and (codes is None or codes.mean.shape == codes.factor.shape[:1] == (math.prod(net.shapes.code),))
         and isinstance(document["seed"], int)
     )

@@ -28,7 +28,8 @@ class Baseline:
     noise: float
 
     def reconstruct(self, rows: np.ndarray) -> np.ndarray:
-        """Rows projected onto the principal plane."""
+        """Rows projected onto the principal plane; NaN is taken for the mean."""
+        rows = np.where(np.isnan(rows), self.mean, rows)
         return (rows - self.mean) @ self.components.T @ self.components + self.mean
 
     def nll(self, rows: np.ndarray) -> np.ndarray:
@@ -47,7 +48,8 @@ class Baseline:
 
 
 def principal(rows: np.ndarray, k: int | None, seed: int) -> Baseline:
-    """PCA of up to 20,000 of the scaled training rows (n, \\*row), with 1/n variances.
+    """PCA of up to 20,000 of the scaled training rows (n, \\*row), with 1/n variances; NaN is filled
+    with its column's mean.
 
     ``k=None`` keeps enough components for 95% of the variance, between 2 and 64.
     """
@@ -56,6 +58,10 @@ def principal(rows: np.ndarray, k: int | None, seed: int) -> Baseline:
         flat = flat[np.random.default_rng(seed).choice(len(flat), ROWS, replace=False)]
     n, d = flat.shape
     # Centred in float64 first: sums of squares would lose what stands beside a large mean.
+    gaps = np.isnan(flat)
+    if gaps.any():
+        mean = np.nan_to_num(np.nansum(flat, 0, dtype=np.float64) / np.maximum((~gaps).sum(0), 1))
+        flat = np.where(gaps, mean.astype(flat.dtype), flat)
     mean = flat.mean(0, dtype=np.float64)
     if n == 1:
         return Baseline(mean, np.zeros((0, d)), np.zeros(0), 0.0)

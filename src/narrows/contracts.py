@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 __all__ = [
-    "Backbone", "Batch", "Bottleneck", "Code", "Likelihood", "Part", "Pass", "Penalty", "Schema",
+    "Backbone", "Batch", "Bottleneck", "Code", "Likelihood", "Part", "Pass", "Penalty", "Rows", "Schema",
     "Shapes", "Source",
 ]  # fmt: skip
 
@@ -169,6 +169,10 @@ class Likelihood(Protocol):
     ``channels``    decoder outputs per feature (also on the part).
     ``continuous``  whether ``nll`` is a density, so that a scaler's Jacobian belongs to it.
     ``unit``        whether it can only explain values in [0, 1] (also on the part).
+    ``typed``       on the part, if it explains columns of categories too; any other is wrapped, for
+                    such rows, in ``Mixed``.
+    ``start(rows)``, if offered, says what a decoder should put out at first: numbers for its
+    ``start(level)``.
     """
 
     channels: int | tuple[int, ...]
@@ -209,6 +213,23 @@ class Source(Protocol):
         """Up to n rows from all over the source, for data-dependent starts."""
 
 
+class Rows(Protocol):
+    """Rows (n, \\*row) in the user's units that are read, or made dense, when they are asked for.
+
+    ``shape`` and ``dtype`` are those of an array of them; ``block`` is how many lie together, and
+    cost little more to read than one of them.  A NumPy array does for rows in memory.
+    """
+
+    shape: tuple[int, ...]
+    dtype: Any
+    block: int
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, which: slice) -> Any:
+        """Rows ``start:stop`` as an array."""
+
+
 class Schema(Protocol):
     """What an input learned about the user's data: the way to rows and back, as JSON."""
 
@@ -217,8 +238,8 @@ class Schema(Protocol):
     missing: bool
 
     def rows(self, X: Any, finite: bool = True) -> Any:
-        """The user's data as an array (n, \\*row), in the user's units, checked; NaN and infinity may
-        be left to the reader, which finds them for less, unless ``finite``."""
+        """The user's data as an array (n, \\*row), or as :class:`Rows`, in the user's units, checked; NaN
+        and infinity may be left to the reader, which finds them for less, unless ``finite``."""
 
     def restore(self, rows: Any, like: Any = None) -> Any:
         """(n, \\*row) back in the user's shape, types and frame library."""

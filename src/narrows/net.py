@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from narrows.contracts import Code, Pass, Shapes
+from narrows.contracts import Code, Pass, Shapes, Source
+from narrows.likelihoods.mixed import typed
 from narrows.numerics import Dropout
 from narrows.spec import Spec
+
+START_ROWS = 4096  # that a decoder's first biases are taken from
 
 
 class Net(nn.Module):
@@ -22,7 +25,7 @@ class Net(nn.Module):
     def __init__(self, spec: Spec, shapes: Shapes):
         super().__init__()
         embed = spec.input.build(shapes)
-        likelihood = spec.likelihood.build(shapes)
+        likelihood = typed(spec.likelihood, shapes).build(shapes)
         code_shape = getattr(spec.bottleneck, "code_shape", lambda dim: (dim,))
         shapes = shapes.but(
             input=getattr(embed, "shape", shapes.row),
@@ -58,6 +61,17 @@ class Net(nn.Module):
     def call_hook(self, name: str, *args: object) -> None:
         for hook in self.hooks(name):
             hook(*args)
+
+    @torch.no_grad()
+    def prepare(self, rows: Source, gen: torch.Generator) -> None:
+        """Before the first step: the decoder starts at the mean row, and parts look at the data.
+
+        Otherwise a sigmoid starts every feature at 0.5, and rows of mostly small values spend the
+        whole fit on the way down.
+        """
+        if hasattr(self.decoder, "start") and hasattr(self.likelihood, "start"):
+            self.decoder.start(self.likelihood.start(rows.head(START_ROWS)))
+        self.call_hook("prepare", self, rows, gen)
 
     def encode(self, x: Tensor, gen: torch.Generator | None = None) -> Code:
         """The code of (possibly corrupted) rows."""

@@ -24,6 +24,7 @@ ROOMS: dict[str, ModuleType] = {
     "likelihood": likelihoods,
     "penalty": penalties,
     "prior": priors,
+    "numbers": likelihoods,  # of a Mixed likelihood
 }
 
 
@@ -79,13 +80,16 @@ class Spec:
     def resolved(
         cls, input: Any, corruption: Any, backbone: Any, bottleneck: Any, likelihood: Any, penalties: Any
     ) -> Spec:
-        """From parts, names or None, which stands for the defaults."""
+        """From parts, names or None, which stands for the defaults; an input may have a likelihood of its
+        own as that."""
+        rows = resolve("input", input)
+        own = resolve("likelihood", getattr(rows, "likelihood", None)) or DEFAULTS["likelihood"]
         return cls(
-            input=resolve("input", input),
+            input=rows,
             corruption=resolve("corruption", corruption),
             backbone=resolve("backbone", backbone) or DEFAULTS["backbone"],
             bottleneck=resolve("bottleneck", bottleneck) or DEFAULTS["bottleneck"],
-            likelihood=resolve("likelihood", likelihood) or DEFAULTS["likelihood"],
+            likelihood=resolve("likelihood", likelihood) or own,
             penalties=tuple(resolve("penalty", p) for p in _listed(penalties)),
         )
 

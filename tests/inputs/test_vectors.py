@@ -84,7 +84,7 @@ def test_schemas_survive_json(library):
 def test_what_is_not_an_image_is_a_vector():
     assert isinstance(infer(np.zeros((3, 64))), Vectors)
     assert isinstance(infer([[1, 2]]), Vectors)
-    assert isinstance(infer(pd.DataFrame(TABLE)), Vectors)
+    assert isinstance(infer(pd.DataFrame(TABLE).drop(columns="c")), Vectors)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,9 @@ every = pytest.mark.parametrize("part", PARTS, ids=repr)
 
 
 def test_every_likelihood_is_in_the_table():
-    assert {type(part).__name__ for part in PARTS} == set(likelihoods.__all__)
+    # Those of typed columns have tests of their own: test_mixed.py.
+    plain = {name for name in likelihoods.__all__ if not getattr(getattr(likelihoods, name), "typed", False)}
+    assert {type(part).__name__ for part in PARTS} == plain
 
 
 @every

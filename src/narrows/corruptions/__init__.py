@@ -3,5 +3,6 @@
 from narrows.corruptions.gaussian import Gaussian
 from narrows.corruptions.masking import Masking
 from narrows.corruptions.salt_pepper import SaltPepper
+from narrows.corruptions.swap import Swap
 
-__all__ = ["Gaussian", "Masking", "SaltPepper"]
+__all__ = ["Gaussian", "Masking", "SaltPepper", "Swap"]

@@ -28,7 +28,7 @@ class Member:
         device = next(net.parameters()).device
         self.net, self.total, self.seed = net, total, seed + 2
         self.order, self.noise = generator(seed), generator(seed + 1, device)
-        net.call_hook("prepare", net, rows, self.noise)
+        net.prepare(rows, self.noise)
         self.on_step, self.on_epoch = list(net.hooks("on_step")), list(net.hooks("on_epoch"))
         self.guard, self.done, self.epochs = Guard(), 0, 0
 

@@ -56,7 +56,7 @@ class Solo:
         device = next(net.parameters()).device
         self.order, self.noise, self.seed = generator(seed), generator(seed + 1, device), seed + 2
         self.weight_decay, self.shown = weight_decay, shown
-        net.call_hook("prepare", net, rows, self.noise)
+        net.prepare(rows, self.noise)
         self.hosted = device.type == "cpu"
         self.replays = self.hosted and not plain
         self.on_step, self.on_epoch = list(net.hooks("on_step")), list(net.hooks("on_epoch"))

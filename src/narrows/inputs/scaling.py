@@ -48,9 +48,15 @@ class Affine:
         rows = x.cpu().numpy()
         return rows if self.identity else rows * self.scale + self.shift
 
-    def log_jacobian(self, row: tuple[int, ...]) -> float:
-        """Σ ln scale over a row's entries: what a density gains, in nats, going back to user units."""
-        return float(np.log(np.broadcast_to(self.scale, row)).sum())
+    def log_jacobian(self, row: tuple[int, ...], rows: np.ndarray | None = None) -> float | np.ndarray:
+        """Σ ln scale over a row's entries: what a density gains, in nats, going back to user units.
+        Of ``rows`` with gaps, (n,): over the entries that each of them has."""
+        logs = np.log(np.broadcast_to(self.scale, row))
+        return (
+            float(logs.sum())
+            if rows is None
+            else np.where(np.isnan(rows), 0.0, logs).reshape(len(rows), -1).sum(1)
+        )
 
 
 def learn_affine(
@@ -59,6 +65,7 @@ def learn_affine(
     *,
     unit: bool,
     shared: bool,
+    levels: tuple[int, ...] | None = None,
     extremes: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Affine:
     """The map that ``how`` asks for, learned from training rows (n, \\*row).
@@ -66,12 +73,21 @@ def learn_affine(
     ``unit``    the likelihood needs [0, 1], so "auto" must give that.
     ``shared``  entries share one scale (images): "minmax" and "robust" then use one pair of
                 numbers for all, "standard" one pair per channel.
+    ``levels``  of a table's columns: those with categories are left alone.
     ``extremes``  least and greatest value of each entry, where they are known.
     """
     if how not in SCALES:
         raise ValueError(f"scale={how!r} is not known: expected one of {', '.join(map(repr, SCALES))}.")
+    if levels is not None and any(levels):
+        shift, scale = np.zeros(len(levels)), np.ones(len(levels))
+        numbers = [i for i, k in enumerate(levels) if not k]
+        if numbers:
+            mine = None if extremes is None else (extremes[0][numbers], extremes[1][numbers])
+            part = learn_affine(rows[:, numbers], how, unit=unit, shared=shared, extremes=mine)
+            shift[numbers], scale[numbers] = part.shift, part.scale
+        return Affine(shift, scale)
     if how in ("auto", "minmax"):
-        low, high = extremes or (rows.min(0), rows.max(0))
+        low, high = extremes or (np.nanmin(rows, 0), np.nanmax(rows, 0))
     if how == "auto":
         within = low.min() >= 0 and high.max() <= 255
         if not (unit or shared or within):

@@ -6,14 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from narrows.contracts import Schema
+from narrows.inputs.frames import needs_types
 from narrows.inputs.images import Images, ImagesSchema
-from narrows.inputs.vectors import Vectors, VectorsSchema
+from narrows.inputs.table import Table, TableSchema
+from narrows.inputs.vectors import Vectors, VectorsSchema, as_frame
 
-SCHEMAS = {"Vectors": VectorsSchema, "Images": ImagesSchema}
+SCHEMAS = {"Vectors": VectorsSchema, "Images": ImagesSchema, "Table": TableSchema}
 
 
-def infer(X: Any) -> Vectors | Images:
-    """Images for 3-D and 4-D arrays, Vectors for the rest; flat rows are never guessed to be images."""
+def infer(X: Any) -> Vectors | Images | Table:
+    """Images for 3-D and 4-D arrays, Table for frames of more than complete numbers, Vectors for the
+    rest; flat rows are never guessed to be images."""
+    frame = as_frame(X)
+    if frame is not None and needs_types(frame):
+        return Table()
     return Images() if getattr(X, "ndim", None) in (3, 4) or _nested(X) in (3, 4) else Vectors()
 
 
@@ -26,7 +33,10 @@ def _nested(X: Any) -> int | None:
         return None
 
 
-def schema_from_json(data: dict[str, Any]) -> VectorsSchema | ImagesSchema:
+def schema_from_json(data: dict[str, Any]) -> Schema:
     """The inverse of ``to_json``."""
+    schema = SCHEMAS[data["kind"]]
+    if hasattr(schema, "from_json"):
+        return schema.from_json(data)
     fields = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k != "kind"}
-    return SCHEMAS[data["kind"]](**fields)
+    return schema(**fields)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from narrows.contracts import Shapes, Source
-from narrows.likelihoods._start import start_at_mean
+from narrows.contracts import Shapes
+from narrows.likelihoods._start import mean_level
 
 MEANS = ("identity", "sigmoid", "auto")
 SPREADS = ("unit", "shared", "feature")
@@ -38,8 +38,9 @@ class Location(nn.Module):
         if spread != "unit":
             self.theta = nn.Parameter(torch.zeros(shapes.row if spread == "feature" else ()))
 
-    def prepare(self, net: nn.Module, source: Source, gen: torch.Generator) -> None:
-        start_at_mean(net, source, logit=self.unit)
+    def start(self, rows: Tensor) -> Tensor:
+        """What a decoder puts out, at first, for such rows: (row[0],)."""
+        return mean_level(rows, logit=self.unit)
 
     def mean(self, out: Tensor) -> Tensor:
         """The location, (batch, \\*row)."""

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
-from narrows.contracts import Shapes, Source
+from narrows.contracts import Shapes
 from narrows.likelihoods._rows import CrossEntropy
-from narrows.likelihoods._start import start_at_mean
+from narrows.likelihoods._start import mean_level
 from narrows.numerics import uniform
 
 
@@ -39,8 +39,9 @@ class _Bernoulli(nn.Module):
         super().__init__()
         self.missing = shapes.missing
 
-    def prepare(self, net: nn.Module, source: Source, gen: torch.Generator) -> None:
-        start_at_mean(net, source, logit=True)
+    def start(self, rows: Tensor) -> Tensor:
+        """Logits at which a decoder starts."""
+        return mean_level(rows, logit=True)
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
         if not self.missing:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from narrows.fitted import Fitted
+from narrows.inputs.design import design, undesign
 from narrows.tasks.decode import reconstruct
 from narrows.tasks.runner import CHUNK
 from narrows.tasks.score import nll_and_rate
@@ -15,37 +16,80 @@ from narrows.tasks.score import nll_and_rate
 def evaluate(fitted: Fitted, rows: np.ndarray) -> dict[str, float]:
     """Figures for rows (n, \\*row); errors in the user's units, likelihoods in nats per row.
 
-    ``mse``        mean squared error per entry.
-    ``r2``         share of the rows' variance that the reconstruction explains.
+    ``mse``        mean squared error per entry: of the numbers that are there, in a table.
+    ``r2``         share of the rows' variance that the reconstruction explains; in a table, whose columns
+                   have units of their own, its mean over the columns of numbers.
+    ``accuracy``   share of the categories that are there and reconstructed, in a table with some.
     ``nll``, ``rate``, ``score``  reconstruction nll, code rate, and −(nll + rate).
-    ``pca_mse``, ``pca_r2``  the same of PCA with as many components, learned from the training rows.
+    ``pca_mse``, ``pca_r2``, ``pca_accuracy``  the same of PCA with as many components, learned from the
+                   training rows (categories one-hot, gaps at the mean).
     ``pca_nll``    nll of probabilistic PCA, the linear Gaussian model with as many latents: what
-                   ``−score`` must beat under a Normal likelihood (NaN when PCA leaves nothing out).
+                   ``−score`` must beat under a Normal likelihood (NaN when PCA leaves nothing out, and
+                   for rows with categories or gaps).
     """
+    levels = fitted.schema.levels
     pair = nll_and_rate(fitted, rows)
-    errors, pca_errors, spread, pca_nll = 0.0, 0.0, 0.0, 0.0
-    centre = rows.mean(0, dtype=np.float64)
+    number = np.broadcast_to(True if levels is None else np.array(levels) == 0, rows.shape[1:])
+    seen = np.isfinite(rows) if fitted.schema.missing else None
+    centre = _mean(rows, seen)
+    apart = levels is not None
+    ours, linear = (_Errors(centre, number, apart) for _ in range(2))
+    pca_nll = 0.0
     # In pieces: the float64 copies below are several times the rows' own size.
     for start in range(0, len(rows), 16 * CHUNK):
         part = rows[start : start + 16 * CHUNK]
-        x = part.astype(np.float64)
-        scaled = fitted.affine.forward(part, fitted.dtype).numpy().reshape(len(part), -1).astype(np.float64)
-        linear = (
-            fitted.baseline.reconstruct(scaled).reshape(part.shape) * fitted.affine.scale
-            + fitted.affine.shift
-        )
-        errors += float(np.square(reconstruct(fitted, part) - x).sum())
-        pca_errors += float(np.square(linear - x).sum())
-        spread += float(np.square(x - centre).sum())
-        pca_nll += float(fitted.baseline.nll(scaled).sum())
-    jacobian = fitted.affine.log_jacobian(fitted.net.shapes.row)
-    return {
-        "mse": errors / rows.size,
-        "r2": 1 - errors / spread if spread else math.nan,
+        flat = design(fitted.affine.forward(part, fitted.dtype).numpy().astype(np.float64), levels)
+        plane = undesign(fitted.baseline.reconstruct(flat), levels, part.shape[1:])
+        ours.add(reconstruct(fitted, part), part)
+        linear.add(plane * fitted.affine.scale + fitted.affine.shift, part)
+        pca_nll += float(fitted.baseline.nll(flat).sum()) if number.all() else math.nan
+    figures = {
+        **ours.figures(""),
         "nll": float(pair[:, 0].mean()),
         "rate": float(pair[:, 1].mean()),
         "score": -float(pair.sum(1).mean()),
-        "pca_mse": pca_errors / rows.size,
-        "pca_r2": 1 - pca_errors / spread if spread else math.nan,
-        "pca_nll": pca_nll / len(rows) + jacobian if math.isfinite(pca_nll) else math.nan,
+        **linear.figures("pca_"),
     }
+    jacobian = fitted.affine.log_jacobian(fitted.net.shapes.row)
+    return figures | {"pca_nll": pca_nll / len(rows) + jacobian if math.isfinite(pca_nll) else math.nan}
+
+
+def _mean(rows: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
+    if seen is None:
+        return rows.mean(0, dtype=np.float64)
+    return np.where(seen, rows, 0.0).sum(0) / np.maximum(seen.sum(0), 1)
+
+
+class _Errors:
+    """Sums over rows: squared errors of the entries that are ``number``, right answers among the others."""
+
+    def __init__(self, centre: np.ndarray, number: np.ndarray, apart: bool):
+        self.centre, self.number, self.apart = centre, number, apart
+        self.errors = self.spread = np.zeros(number.shape)
+        self.numbers = self.right = self.categories = 0
+
+    def add(self, answers: np.ndarray, rows: np.ndarray) -> None:
+        x = rows.astype(np.float64)
+        there = np.isfinite(x)
+        of_number, of_category = there & self.number, there & ~self.number
+        self.errors = self.errors + np.square(answers - x, where=of_number, out=np.zeros(x.shape)).sum(0)
+        self.spread = self.spread + np.square(x - self.centre, where=of_number, out=np.zeros(x.shape)).sum(0)
+        self.numbers += int(of_number.sum())
+        self.categories += int(of_category.sum())
+        self.right += int(((answers == x) & of_category).sum())
+
+    def figures(self, before: str) -> dict[str, float]:
+        varies = self.spread > 0
+        if not varies.any():
+            r2 = math.nan
+        elif self.apart:
+            r2 = 1 - float((self.errors[varies] / self.spread[varies]).mean())
+        else:
+            r2 = 1 - float(self.errors.sum() / self.spread.sum())
+        found = {
+            f"{before}mse": float(self.errors.sum()) / self.numbers if self.numbers else math.nan,
+            f"{before}r2": r2,
+        }
+        if not self.number.all():
+            found[f"{before}accuracy"] = self.right / self.categories if self.categories else math.nan
+        return found

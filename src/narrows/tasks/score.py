@@ -44,7 +44,7 @@ def nll_and_rate(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
 
     pair = through(fitted, rows, step, verb="score", parts=parts).astype(np.float64)
     if net.likelihood.continuous:
-        pair[:, 0] += fitted.affine.log_jacobian(net.shapes.row)
+        pair[:, 0] += fitted.affine.log_jacobian(net.shapes.row, rows if fitted.schema.missing else None)
     return pair
 
 

@@ -13,6 +13,7 @@ import torch
 from narrows.baseline import Baseline, principal
 from narrows.contracts import Schema, Shapes
 from narrows.fitted import Fitted, Moments
+from narrows.inputs.design import design
 from narrows.inputs.scaling import Affine, learn_affine, one_range
 from narrows.net import Net
 from narrows.numerics import seeded
@@ -60,13 +61,14 @@ class Ready:
     device: torch.device
     dtype: torch.dtype
     components: int | None
+    levels: tuple[int, ...] | None
     seed: int
 
     @cached_property
     def baseline(self) -> Baseline:
         """PCA of the rows: made when it is first asked for, which is after training unless it chooses
         the size of the code."""
-        return principal(self.source.x.cpu().numpy(), self.components, self.seed)
+        return principal(design(self.source.x.cpu().numpy(), self.levels), self.components, self.seed)
 
 
 def prepare(
@@ -86,17 +88,27 @@ def prepare(
         held = int(len(rows) * settings.validation_fraction)
         order = np.random.default_rng(seed).permutation(len(rows)) if held else slice(None)
         rows, valid = (rows[order[held:]], rows[order[:held]]) if held else (rows, None)
-    extremes = low, high = rows.min(0), rows.max(0)
+    if schema.missing:
+        check_complete(rows, schema)
+    extremes = low, high = (
+        (np.nanmin(rows, 0), np.nanmax(rows, 0)) if schema.missing else (rows.min(0), rows.max(0))
+    )
     affine = learn_affine(
-        rows, scale, unit=spec.likelihood.unit, shared=schema.shared_scale, extremes=extremes
+        rows,
+        scale,
+        unit=spec.likelihood.unit,
+        shared=schema.shared_scale,
+        levels=schema.levels,
+        extremes=extremes,
     )
     x = affine.forward(rows, settings.dtype)
-    scaled = affine.forward(np.stack(extremes), settings.dtype)
-    bounded = check_range(spec, scaled) and (schema.shared_scale or one_range(low, high))
+    numbers = slice(None) if schema.levels is None else [i for i, k in enumerate(schema.levels) if not k]
+    scaled = affine.forward(np.stack(extremes), settings.dtype)[:, numbers]
+    bounded = check_range(spec, scaled) and (schema.shared_scale or one_range(low[numbers], high[numbers]))
     held = None if valid is None else Memory(affine.forward(valid, settings.dtype).to(device))
     components = None if latent_dim == "auto" else int(latent_dim)
     source = Memory(x.to(device))
-    return Ready(affine, bounded, source, held, device, settings.dtype, components, seed)
+    return Ready(affine, bounded, source, held, device, settings.dtype, components, schema.levels, seed)
 
 
 def build(spec: Spec, schema: Schema, ready: Ready, latent_dim: int | str, seed: int) -> Net:
@@ -132,8 +144,21 @@ def check_latent_dim(value: int | str) -> None:
         raise ValueError(f"latent_dim={value!r} is not usable: pass 'auto' or a whole number ≥ 1.")
 
 
+def check_complete(rows: np.ndarray, schema: Schema) -> None:
+    """Whether every column has a value in some row that is trained on."""
+    empty = np.isnan(rows).reshape(len(rows), -1).all(0)
+    if empty.any():
+        names = schema.names or [f"x{i}" for i in range(empty.size)]
+        raise ValueError(
+            f"Column {names[int(empty.argmax())]!r} is missing in every row that is trained on, but some values are"
+            " needed: drop it, or pass more rows."
+        )
+
+
 def check_range(spec: Spec, x: torch.Tensor) -> bool:
     """Whether scaled rows lie in [0, 1]; a likelihood that needs it must not be trained on others."""
+    if not x.numel():
+        return False
     low, high = float(x.min()), float(x.max())
     inside = low >= -1e-6 and high <= 1 + 1e-6
     if spec.likelihood.unit and not inside:
