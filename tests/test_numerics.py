@@ -161,3 +161,17 @@ def test_dropout_with_a_generator_drops_its_share_and_keeps_the_mean(training):
     y = layer(torch.ones(100_000))
     assert set(np.unique(y.numpy())) == {np.float32(0), np.float32(1 / 0.7)}
     assert float((y == 0).float().mean()) == pytest.approx(0.3, abs=4 * math.sqrt(0.21 / 100_000))
+
+
+def test_the_mode_is_set_as_torch_sets_it():
+    class Frozen(torch.nn.BatchNorm1d):
+        def train(self, mode=True):
+            return super().train(False)
+
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Sequential(torch.nn.Dropout()))
+    for mode in (False, True):
+        numerics.set_mode(net, mode)
+        assert {m.training for m in net.modules()} == {mode}
+    net.append(Frozen(2))
+    numerics.set_mode(net, True)
+    assert net[0].training and not net[2].training, "a module's own way is kept"

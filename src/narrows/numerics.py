@@ -57,6 +57,16 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
         yield
 
 
+def set_mode(net: nn.Module, training: bool) -> None:
+    """What ``net.train(training)`` does, for a tenth of its time: that sets attributes the long way."""
+    modules = list(net.modules())
+    if any(type(m).train is not nn.Module.train for m in modules):
+        net.train(training)
+        return
+    for module in modules:
+        vars(module)["training"] = training
+
+
 def antithetic(draws: int, dims: int, gen: torch.Generator) -> Tensor:
     """(draws, dims) standard-normal draws in ± pairs with mean 0 and second moment exactly 1.
 

@@ -17,7 +17,7 @@ from narrows.engine.solo import Epoch, monitor
 from narrows.engine.stack import Stacked, UnstackableError
 from narrows.engine.steps import Replayed
 from narrows.net import Net
-from narrows.numerics import generator
+from narrows.numerics import generator, set_mode
 from narrows.sources import Memory
 
 
@@ -128,7 +128,7 @@ class Crowd:
         sums: list[list[float]] = [[] for _ in self.members]
         counted, skipped = [0] * len(self.members), [0] * len(self.members)
         for m in self.members:
-            m.net.train()
+            set_mode(m.net, True)
         if self.shown and not self.blocks.intact():
             raise RuntimeError(
                 "A callback changed which parameters of a network are trained, but networks that are trained side by"

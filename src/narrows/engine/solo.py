@@ -16,7 +16,7 @@ from narrows.engine.average import Average
 from narrows.engine.blocks import release
 from narrows.engine.steps import Plain, Replayed
 from narrows.net import Net
-from narrows.numerics import generator
+from narrows.numerics import generator, set_mode
 
 MONITOR_ROWS = 1024  # per pass of the monitor
 
@@ -83,7 +83,7 @@ class Solo:
     def epoch(self, rates: Sequence[float]) -> Epoch:
         """Visit all rows once in a new order, one step per rate, then look at the held-out ones with
         the mean of recent weights, which stay in the net."""
-        self.net.train()
+        set_mode(self.net, True)
         # A callback may have frozen layers, or changed their shapes.
         if self.shown and not self.step.blocks.intact():
             release(self.net)
@@ -168,7 +168,7 @@ class DeviceLedger:
 @torch.no_grad()
 def monitor(net: Net, rows: Source, seed: int) -> float:
     """The objective at its final weights on held-out rows, corrupted and sampled the same way every epoch."""
-    net.eval()
+    set_mode(net, False)
     noise = generator(seed, next(net.parameters()).device)
     total, count = 0.0, 0
     for batch in rows.batches(MONITOR_ROWS):
