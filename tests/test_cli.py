@@ -235,6 +235,8 @@ def test_info_of_a_table(here, capsys):
                 "mean": 2.25,
                 "max": 3.5,
                 "distinct": None,
+                "as": "number",
+                "levels": None,
             },
             {
                 "column": "word",
@@ -244,11 +246,14 @@ def test_info_of_a_table(here, capsys):
                 "mean": None,
                 "max": None,
                 "distinct": 2,
+                "as": "category",
+                "levels": 2,
             },
         ],
+        "input": "Table",
     }
     assert main(["info", "t.csv"]) == 0
-    assert "3 rows, 2 columns, 2 values missing" in capsys.readouterr().out
+    assert "3 rows, 2 columns, 2 values missing; input: Table" in capsys.readouterr().out
 
 
 def test_info_counts_what_is_not_a_number(here, capsys):
@@ -257,8 +262,31 @@ def test_info_counts_what_is_not_a_number(here, capsys):
     facts = json.loads(capsys.readouterr().out)
     assert facts == {
         "rows": 2, "shape": [2, 2], "type": "float64", "missing": 1, "infinite": 1,
-        "min": -3.0, "max": 1.0, "mean": -1.0,
+        "min": -3.0, "max": 1.0, "mean": -1.0, "input": None, "why": facts["why"],
     }  # fmt: skip
+    assert "NaN at row 0" in facts["why"]
+
+
+def test_several_files_are_one_table(here, capsys):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (here / "parts").mkdir()
+    for i in range(3):
+        table = pa.table({"a": np.arange(i, i + 20.0), "b": [f"v{j % 3}" for j in range(20)]})
+        pq.write_table(table, here / "parts" / f"{i}.parquet")
+    files = [str(path) for path in sorted((here / "parts").glob("*.parquet"))]
+    assert main(["fit", *files, "--out", "m.safetensors", *QUICK]) == 0
+    for data in (files, ["parts"], ["parts/*.parquet"]):
+        assert main(["reconstruct", "m.safetensors", *data, "--out", "r.parquet"]) == 0
+        assert "wrote r.parquet: 60 × 2" in capsys.readouterr().out
+        assert pq.read_schema(here / "r.parquet").types == [pa.float64(), pa.string()]
+    assert main(["transform", "m.safetensors", "parts"]) == 0
+    assert (here / "parts-codes.parquet").is_file()
+    assert main(["info", "parts"]) == 0
+    assert "60 rows, 2 columns" in capsys.readouterr().out
+    assert main(["fit", *files, "t.csv"]) == 2
+    assert "only several .parquet or several .wav files" in capsys.readouterr().err
 
 
 def test_names_that_look_like_markup_are_shown(here, capsys):

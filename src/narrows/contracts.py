@@ -169,8 +169,10 @@ class Likelihood(Protocol):
     ``channels``    decoder outputs per feature (also on the part).
     ``continuous``  whether ``nll`` is a density, so that a scaler's Jacobian belongs to it.
     ``unit``        whether it can only explain values in [0, 1] (also on the part).
+    ``scaled``      on the part: False if it needs rows in the user's own units, as counts do.
     ``typed``       on the part, if it explains columns of categories too; any other is wrapped, for
                     such rows, in ``Mixed``.
+    ``expected(out, x)``, if offered, is the mean given how much there is of x (its total count).
     ``start(rows)``, if offered, says what a decoder should put out at first: numbers for its
     ``start(level)``.
     """
@@ -231,11 +233,16 @@ class Rows(Protocol):
 
 
 class Schema(Protocol):
-    """What an input learned about the user's data: the way to rows and back, as JSON."""
+    """What an input learned about the user's data: the way to rows and back, as JSON.
+
+    ``shared_scale``  whether entries share one scale (pixels), or those of a "channel" do (samples).
+    ``scaled``        False, if it is there, where rows have no other unit (counts).
+    """
 
     row: tuple[int, ...]
     levels: tuple[int, ...] | None
     missing: bool
+    shared_scale: bool | str
 
     def rows(self, X: Any, finite: bool = True) -> Any:
         """The user's data as an array (n, \\*row), or as :class:`Rows`, in the user's units, checked; NaN

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from narrows import backbones, bottlenecks, inputs, likelihoods
-from narrows.backbones import MLP, Conv2d, Modules
+from narrows.backbones import MLP, Conv1d, Conv2d, Modules, Recurrent
 from narrows.contracts import Shapes
 from narrows.net import Net
 from narrows.numerics import ACTIVATIONS, generator, seeded
@@ -25,6 +25,10 @@ TABLE = [
     (Conv2d(), (1, 8, 8)),
     (Conv2d(channels=(3,), resample="pool", activation="gelu"), (3, 5, 7)),
     (Conv2d(channels=(2, 3, 4), kernel=5, dropout=0.5), (4, 9, 6)),
+    (Conv1d(), (1, 16)),
+    (Conv1d(channels=(2, 3, 4), kernel=3, activation="gelu", dropout=0.5), (3, 11)),
+    (Recurrent(), (2, 9)),
+    (Recurrent(hidden=5, layers=2, cell="lstm", bidirectional=False), (1, 6)),
     (Modules(nn.Linear(6, 5), nn.Linear(3, 6)), (6,)),
     (Modules(nn.Linear(6, 3), nn.Linear(3, 6)), (6,)),
     (Modules(nn.Sequential(nn.Flatten(), nn.Linear(12, 4)), nn.Sequential(nn.Linear(3, 12))), (3, 2, 2)),
@@ -33,7 +37,7 @@ LATENT = 3
 
 
 def net_of(part, row, latent_dim=LATENT, dtype=torch.float32):
-    kind = inputs.Vectors() if len(row) == 1 else inputs.Images()
+    kind = {1: inputs.Vectors(), 2: inputs.Signals(), 3: inputs.Images()}[len(row)]
     spec = Spec.resolved(kind, None, part, None, None, ())
     with seeded(0):
         return Net(spec, Shapes(row=row, latent_dim=latent_dim)).to(dtype)
@@ -302,6 +306,7 @@ def test_every_activation_goes_into_every_network(name):
     for part, row in (
         (MLP(hidden=(4,), activation=name), (6,)),
         (Conv2d(channels=(2,), activation=name), (1, 6, 6)),
+        (Conv1d(channels=(2,), activation=name), (1, 6)),
     ):
         assert net_of(part, row)(rows(2, row)).out.isfinite().all()
 

@@ -31,13 +31,13 @@ ROWS = {
     "five axes": (np.zeros((2, 1, 2, 2, 2)), "(2, 1, 2, 2, 2)"),
     "no rows": (GOOD[:0], "0 rows"),
     "no columns": (GOOD[:, :0], "0 feature(s)"),
-    "sparse": (scipy.sparse.csr_matrix(GOOD), "sparse"),
     "complex": (GOOD * 1j, "complex"),
     "ragged": ([[1, 2], [3]], "nested list"),
     "nothing": (None, "()"),
     "a column of nothing": (pd.DataFrame({"a": [1, 2], "b": [None, None]}), "'b'"),
 }
 FITTED_ROWS = {
+    "sparse": (scipy.sparse.csr_matrix(GOOD), "sparse"),
     "a text column": (pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), "'b'"),
     "a gap in a frame": (pd.DataFrame({"a": [1, 2], "b": [1.0, None]}), "'b'"),
     "three features": (GOOD[:, :3], "3 features"),

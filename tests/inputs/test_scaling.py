@@ -7,9 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
-from narrows.inputs.scaling import SCALES, learn_affine
+from narrows.inputs.scaling import SCALES, Statistics
+from narrows.inputs.scaling import learn_affine as learned
 
 SKLEARN = {"standard": StandardScaler(), "minmax": MinMaxScaler(), "robust": RobustScaler()}
+
+
+def learn_affine(rows, how, *, unit, shared):
+    return learned(how, Statistics(shared).add(rows), lambda: rows, unit=unit)
 
 
 def table(n=30, d=4, seed=0):
@@ -105,3 +110,33 @@ def test_rows_are_not_written_to():
 def test_unknown_scales_are_refused(refused):
     with refused("'foo'", "'minmax'"):
         learn_affine(table(), "foo", unit=False, shared=False)
+
+
+@pytest.mark.parametrize("shape", [(20_001, 3), (9000, 2, 4, 5)])
+def test_statistics_do_not_depend_on_how_rows_were_cut(shape):
+    rows = np.random.default_rng(0).normal(3, 2, size=shape).astype(np.float32)
+    shared = len(shape) > 2
+    whole = Statistics(shared).add(rows)
+    again = Statistics(shared, again=lambda: [rows]).add(rows)
+    cut = Statistics(shared)
+    for start in range(0, len(rows), 777):
+        cut.add(rows[start : start + 777])
+    for other in (again, cut):
+        for name in ("low", "high", "mean", "deviation"):
+            assert np.array_equal(getattr(whole, name), getattr(other, name)), name
+    axes = (0, 2, 3) if shared else 0
+    np.testing.assert_allclose(whole.mean, rows.mean(axes, dtype=np.float64), rtol=1e-6)
+    np.testing.assert_allclose(whole.deviation, rows.std(axes, dtype=np.float64), rtol=1e-6)
+
+
+def test_statistics_leave_gaps_out():
+    rows = np.array([[1.0, np.nan], [3.0, np.nan], [np.nan, np.nan]])
+    seen = Statistics(False, missing=True).add(rows)
+    assert seen.low[0] == 1 and seen.high[0] == 3 and seen.mean[0] == 2 and np.isnan(seen.low[1])
+    seen.add(np.array([[np.nan, 5.0]] * 2 * seen.CHUNK))
+    assert seen.mean.tolist() == [2, 5] and seen.deviation.tolist() == [1, 1]
+
+
+def test_a_constant_far_from_zero_is_a_constant():
+    rows = np.full((30_000, 1), 1e9) + 0.1
+    assert Statistics(False).add(rows).deviation.tolist() == [1.0]

@@ -8,7 +8,7 @@ import torch
 
 from narrows import likelihoods
 from narrows.contracts import Shapes
-from narrows.likelihoods import Bernoulli, Laplace, Normal
+from narrows.likelihoods import Bernoulli, Laplace, Multinomial, NegativeBinomial, Normal, Poisson
 from narrows.numerics import generator
 
 PARTS = [
@@ -21,7 +21,13 @@ PARTS = [
         Laplace(*choice)
         for choice in itertools.product(("unit", "shared", "feature"), ("identity", "sigmoid"))
     ),
+    Poisson(),
+    NegativeBinomial(),
+    NegativeBinomial("feature"),
 ]
+# Of these an entry's nll also depends on the others: as densities they have a test file of their own.
+TOTALS = [Multinomial(), Poisson(library=True), NegativeBinomial(library=True)]
+COUNTS = (Multinomial, Poisson, NegativeBinomial)
 ROW = (3,)
 
 
@@ -39,6 +45,8 @@ def outputs(n=5, row=ROW, dtype=torch.float64):
 
 def data(part, n=5, row=ROW, dtype=torch.float64):
     x = torch.rand(n, *row, generator=generator(2), dtype=dtype)
+    if isinstance(part, COUNTS):
+        return (9 * x**3).round()
     return x.round() if isinstance(part, Bernoulli) else x
 
 
@@ -46,6 +54,11 @@ def reference(part, module, out):
     """The same density by torch.distributions."""
     if isinstance(part, Bernoulli):
         return torch.distributions.Bernoulli(logits=out)
+    if isinstance(part, Poisson):
+        return torch.distributions.Poisson(out.exp())
+    if isinstance(part, NegativeBinomial):
+        theta = module.theta.detach().expand_as(out)
+        return torch.distributions.NegativeBinomial(theta, logits=out - theta.log())
     location = out.sigmoid() if part.mean == "sigmoid" else out
     kind = torch.distributions.Normal if isinstance(part, Normal) else torch.distributions.Laplace
     spread = torch.as_tensor(module.variance(), dtype=out.dtype).detach().sqrt()
@@ -53,15 +66,16 @@ def reference(part, module, out):
 
 
 every = pytest.mark.parametrize("part", PARTS, ids=repr)
+every_one = pytest.mark.parametrize("part", [*PARTS, *TOTALS], ids=repr)
 
 
 def test_every_likelihood_is_in_the_table():
     # Those of typed columns have tests of their own: test_mixed.py.
-    plain = {name for name in likelihoods.__all__ if not getattr(getattr(likelihoods, name), "typed", False)}
-    assert {type(part).__name__ for part in PARTS} == plain
+    plain = set(likelihoods.__all__) - {"Categorical", "Mixed"}
+    assert {type(part).__name__ for part in [*PARTS, *TOTALS]} == plain
 
 
-@every
+@every_one
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("row", [(1,), (3,), (2, 3, 4)])
 @pytest.mark.parametrize("n", [1, 2, 7])
@@ -100,7 +114,8 @@ def test_density_sums_to_one(part):
         grid = torch.linspace(-60, 60, 480_001, dtype=torch.float64)[:, None].expand(-1, 3)
         total = torch.trapezoid((-module.nll(out, grid)).exp(), grid, dim=0)
     else:
-        total = sum((-module.nll(out, torch.full_like(out, value))).exp() for value in (0.0, 1.0))
+        values = range(300) if isinstance(part, COUNTS) else range(2)
+        total = sum((-module.nll(out, torch.full_like(out, value))).exp() for value in values)
     assert torch.allclose(total, torch.ones_like(total), atol=1e-6)
 
 
@@ -113,7 +128,7 @@ def test_draws_have_mean_and_variance(part):
     assert torch.allclose(x.var(0), expected.variance[0], rtol=0.06)
 
 
-@every
+@every_one
 def test_draws_come_from_the_generator_alone(part):
     module, out = built(part), outputs(20)
     before = torch.get_rng_state()
@@ -138,7 +153,7 @@ def test_gaps_count_nothing_and_pull_nowhere(part):
     assert all(parameter.grad.isfinite().all() for parameter in module.parameters())
 
 
-@every
+@every_one
 def test_gradients_are_those_of_finite_differences(part):
     module, x = built(part), data(part)
     out = outputs().requires_grad_()
@@ -146,7 +161,7 @@ def test_gradients_are_those_of_finite_differences(part):
     assert torch.autograd.gradcheck(lambda out, *_: module.nll(out, x), (out, *parameters))
 
 
-@every
+@every_one
 def test_extreme_outputs_stay_finite(part):
     module, x = built(part), data(part)
     out = torch.tensor([[-1e3, 0.0, 1e3]], dtype=torch.float64).expand_as(x).clone().requires_grad_()
@@ -217,6 +232,8 @@ ROWS = [
         Normal(variance="shared", mean="sigmoid"),
         Normal(variance="feature"),
         Bernoulli(),
+        Poisson(),
+        *TOTALS,
     )
     for shape in ((5,), (2, 3, 4))
 ]

@@ -26,7 +26,7 @@ def info(
 
     For a model: how it is composed, what rows it takes, how it was trained and
     with which versions; nothing in it is run. For data: rows, columns, types,
-    ranges and how many values are missing.
+    ranges, how many values are missing, and what a fit would take them for.
 
     For example:
 
@@ -47,17 +47,42 @@ def info(
         return
 
     import numpy as np
+    import pyarrow
 
     rows = read_data(model_or_data)
-    facts = _array_facts(rows) if isinstance(rows, np.ndarray) else _table_facts(rows)
+    if isinstance(rows, np.ndarray):
+        facts = _array_facts(rows)
+    elif isinstance(rows, pyarrow.Table):
+        facts = _table_facts(rows)
+    else:
+        facts = {"rows": len(rows), "shape": list(getattr(rows, "shape", (len(rows),)))}
+    facts |= _schema_facts(rows, facts)
     if json:
         tables.print_json(facts)
     elif "columns" in facts:
         missing = sum(column["missing"] for column in facts["columns"])
         title = f"{model_or_data}: {facts['rows']} rows, {len(facts['columns'])} columns, {missing} values missing"
+        title += f"; input: {facts['input'] or facts['why']}"
         tables.print_columns(facts["columns"], title)
     else:
         tables.print_facts(facts, model_or_data)
+
+
+def _schema_facts(rows: Any, facts: dict[str, Any]) -> dict[str, Any]:
+    """What a fit would take the rows for; a table's columns are told what each of them is to it."""
+    from narrows.inputs.schemas import infer
+
+    try:
+        part = infer(rows)
+        schema = part.learn(rows)
+    except (TypeError, ValueError) as error:
+        return {"input": None, "why": str(error)}
+    kinds = {column.name: column for column in getattr(schema, "columns", ())}
+    for column in facts.get("columns", []):
+        known = kinds.get(column["column"])
+        column["as"] = known.kind if known else "number"
+        column["levels"] = known.size or None if known else None
+    return {"input": type(part).__name__}
 
 
 def _array_facts(rows: np.ndarray) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import inspect
 import json
 import os
@@ -13,9 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter, Token
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow
-
     from narrows.estimators import Autoencoder
 
 BUILT_IN = ("digits", "mnist", "fashion_mnist")
@@ -45,23 +43,28 @@ Seed = Annotated[
 ]
 
 
-def read_data(name: str) -> np.ndarray | pyarrow.Table:
-    """The rows that a DATA argument means: those of a file, or of a built-in data set."""
-    base, _, part = name.partition(":")
-    if base in BUILT_IN and part in ("", "train", "test"):
+def read_data(names: str | Sequence[str]) -> Any:
+    """The rows that DATA arguments mean: those of a file, of several Parquet or wav files, of a folder or a
+    pattern, or of a built-in data set.  Large files are read as they are needed."""
+    names = [names] if isinstance(names, str) else list(names)
+    base, _, part = names[0].partition(":")
+    if len(names) == 1 and base in BUILT_IN and part in ("", "train", "test"):
         from narrows import datasets
 
         data = getattr(datasets, base)()
         return {"": lambda: data.X, "train": lambda: data.x_train, "test": lambda: data.x_test}[part]()
 
-    from narrows.sources import files
+    from narrows.sources import found
 
-    if not Path(name).exists() and not Path(name).suffix:
+    if len(names) > 1:
+        return found.find_several(names)
+    (name,) = names
+    if not Path(name).exists() and not Path(name).suffix and not glob.has_magic(name):
         raise FileNotFoundError(
             f"there is no file '{name}' and no built-in data of that name; give a path, or one of "
             f"{', '.join(BUILT_IN)} (with :train or :test for one part)."
         )
-    return files.read(name)
+    return found.find(name)
 
 
 def load_model(name: str) -> Autoencoder:
@@ -96,15 +99,23 @@ def output_path(out: Path | None, default: str, inputs: Sequence[str]) -> Path:
     return path
 
 
-def stem(name: str) -> str:
-    """The bare name of an argument, for the names of files made from it: 'a/b.csv' → 'b'."""
-    return Path(name).stem.replace(":", "-")
+def stem(names: str | Sequence[str]) -> str:
+    """The bare name of an argument, for the names of files made from it: 'a/b.csv' → 'b'; of several files,
+    or of a pattern, that of their folder."""
+    name = names if isinstance(names, str) else names[0]
+    several = not isinstance(names, str) and len(names) > 1
+    path = Path(name).parent if several or glob.has_magic(name) else Path(name)
+    return (path.stem or "data").replace(":", "-")
 
 
-def data_ending(name: str) -> str:
-    """The ending of a DATA argument's own format; arrays, built-in ones too, are npy."""
+def data_ending(names: str | Sequence[str]) -> str:
+    """The ending of a DATA argument's own format; a folder of Parquet files has theirs, arrays, built-in
+    ones too, are npy."""
+    name = names if isinstance(names, str) else names[0]
     ending = Path(name).suffix.lower()
-    return ending if ending in (".csv", ".parquet", ".npz") else ".npy"
+    if ending in (".csv", ".parquet", ".npz"):
+        return ending
+    return ".parquet" if Path(name).is_dir() and any(Path(name).rglob("*.parquet")) else ".npy"
 
 
 def build_model(recipe: str, settings: Sequence[str], given: Mapping[str, Any]) -> Autoencoder:

@@ -24,8 +24,11 @@ from narrows.cli.options import (
 
 Model = Annotated[str, Parameter(help="A model that fit wrote (.safetensors).")]
 Data = Annotated[
-    str,
-    Parameter(help="A .csv, .parquet, .npy or .npz file; or digits, mnist or fashion_mnist (:train, :test)."),
+    tuple[str, ...],
+    Parameter(
+        help="A .csv, .parquet, .npy, .npz, .mtx or .wav file; several .parquet or .wav files, a folder of them "
+        "or of pictures, a quoted pattern; or digits, mnist or fashion_mnist (:train, :test)."
+    ),
 ]
 
 
@@ -118,10 +121,11 @@ def fit(
         narrows fit digits --recipe variational --latent-dim 16
         narrows fit table.csv --recipe denoising --set noise=0.3
         narrows fit images.npy --set backbone.hidden=[512,128] --epochs 30
+        narrows fit sensors/*.parquet --out m.safetensors
     """
     from narrows.cli import tables
 
-    path = output_path(out, f"{stem(data)}-{recipe}{MODEL_ENDING}", [data])
+    path = output_path(out, f"{stem(data)}-{recipe}{MODEL_ENDING}", list(data))
     if path.suffix.lower() != MODEL_ENDING:
         raise ValueError(
             f"--out '{path}' is not a {MODEL_ENDING} name; name the model for example m{MODEL_ENDING}."
@@ -174,9 +178,7 @@ def transform(
     """
     check_model(model)
     path = _data_output(out, data, "codes", model)
-    rows = read_data(data)
-    fitted = load_model(model)
-    _write(path, fitted.transform(rows), quiet, names=list(fitted.get_feature_names_out()))
+    _answer(load_model(model), "transform", data, path, quiet)
 
 
 def reconstruct(
@@ -202,8 +204,7 @@ def reconstruct(
     """
     check_model(model)
     path = _data_output(out, data, "reconstructed", model)
-    rows = read_data(data)
-    _write(path, load_model(model).reconstruct(rows), quiet)
+    _answer(load_model(model), "reconstruct", data, path, quiet)
 
 
 def evaluate(model: Model, data: Data, /, *, json: Json = False) -> None:
@@ -227,7 +228,7 @@ def evaluate(model: Model, data: Data, /, *, json: Json = False) -> None:
     if json:
         tables.print_json(metrics)
     else:
-        tables.print_metrics(metrics, f"{model} on {data}, {len(rows)} rows")
+        tables.print_metrics(metrics, f"{model} on {' '.join(data)}, {len(rows)} rows")
 
 
 def sample(
@@ -255,7 +256,7 @@ def sample(
     """
     check_model(model)
     if out is not None:
-        _data_output(out, "", "", model)
+        _data_output(out, (), "", model)
     if count < 1:
         raise ValueError(f"-n is {count}, expected at least 1; say how many rows to make.")
     rows = load_model(model).sample(count, random_state=seed)
@@ -264,18 +265,30 @@ def sample(
     _write(path, rows, quiet)
 
 
-def _data_output(out: Path | None, data: str, what: str, model: str) -> Path:
+def _data_output(out: Path | None, data: tuple[str, ...], what: str, model: str) -> Path:
     """``--out`` or DATA-WHAT in DATA's own format, refused at once when it could not be written."""
     from narrows.sources import files
 
-    path = output_path(out, f"{stem(data)}-{what}{data_ending(data)}", [data, model])
+    default = f"{stem(data)}-{what}{data_ending(data)}" if data else ""
+    path = output_path(out, default, [*data, model])
     files.check_ending(path)
     return path
 
 
-def _write(path: Path, rows: Any, quiet: bool, names: list[str] | None = None) -> None:
+def _answer(fitted: Any, verb: str, data: tuple[str, ...], path: Path, quiet: bool) -> None:
+    """Write what the verb says to the rows of DATA, piece by piece where they are read on demand."""
+    rows = read_data(data)
+    fitted.set_params(verbose=0 if quiet else 1)
+    getattr(fitted, verb)(rows, out=path)
+    if not quiet:
+        shape = getattr(rows, "shape", (len(rows),))
+        width = [fitted.latent_dim_] if verb == "transform" else list(shape[1:])
+        print(f"wrote {path}: {' × '.join(str(length) for length in [shape[0], *width])}")
+
+
+def _write(path: Path, rows: Any, quiet: bool) -> None:
     from narrows.sources import files
 
-    files.write(path, rows, names)
+    files.write(path, rows)
     if not quiet:
         print(f"wrote {path}: {' × '.join(str(length) for length in rows.shape)}")

@@ -28,7 +28,9 @@ def products_of(net: nn.Module) -> list[float]:
     found = []
     for m in net.modules():
         weight = getattr(m, "weight", None)
-        if isinstance(m, nn.modules.conv._ConvNd):
+        if isinstance(m, nn.RNNBase):  # once per sample
+            found.append(float(pixels * sum(w.numel() for w in m.parameters())))
+        elif isinstance(m, nn.modules.conv._ConvNd):
             found.append(float(weight.numel() * max(1, pixels // 4)))
         elif isinstance(weight, torch.Tensor):
             found.append(float(weight.numel()))

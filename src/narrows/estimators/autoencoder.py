@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -11,12 +12,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from narrows import artifact, tasks
+from narrows.estimators import streams
 from narrows.estimators._params import CHOICES, from_json, nested, replaced, to_json
 from narrows.fitted import Fitted
 from narrows.header import damaged
 from narrows.inputs import _checks
+from narrows.inputs.lazy import is_lazy
 from narrows.inputs.schemas import infer
-from narrows.sources.files import read
+from narrows.sources.found import find
 from narrows.spec import Spec
 from narrows.training import Order, Settings, fit
 
@@ -84,6 +87,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     latent_dim_ : int
     n_features_in_ : int, entries of one row.
     feature_names_in_ : array of str, when fitted on a frame.
+    window_index_ : array (n, 2), when fitted on long series: the series and first sample of each row.
     fitted_ : what the functions in ``narrows.tasks`` work on.
 
     Examples
@@ -162,6 +166,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.sparse = True
         return tags
 
     # Fitting --------------------------------------------------------------------------------------
@@ -177,6 +182,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         schema = order.spec.input.learn(X)
         rows = schema.rows(X)
         self._introduce(schema, X)
+        if getattr(schema, "windowed", False):
+            self.window_index_ = schema.window_index(X)
         valid = _held_out(schema, validation_data)
         self.fitted_ = fit(
             order.spec,
@@ -196,13 +203,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         parts = [getattr(self, name) for name in (*CHOICES, "penalties")]
         spec = Spec.resolved(*parts)
         if spec.input is None:
-            spec = Spec.resolved(infer(X), *parts[1:])
+            spec = Spec.resolved(infer(X, getattr(spec.backbone, "signals", False)), *parts[1:])
         return Order(spec, settings, self.latent_dim, self.scale, _seed(self.random_state))
 
     def _introduce(self, schema: Any, X: Any) -> None:
         """Remember names and number of columns, as scikit-learn asks for."""
         if schema.row == (schema.features,):
-            validate_data(self, X, skip_check_array=True)
+            validate_data(self, X[0:1] if is_lazy(X) else X, skip_check_array=True)
         else:
             self.n_features_in_ = schema.features
             self.__dict__.pop("feature_names_in_", None)
@@ -241,15 +248,42 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         # Of a plain array there is nothing left to compare: its width is right, and names it has none.
         plain = type(X) is np.ndarray and not hasattr(self, "feature_names_in_")
         if schema.row == (schema.features,) and not plain:
-            validate_data(self, X, reset=False, skip_check_array=True)
+            validate_data(self, X[0:1] if is_lazy(X) else X, reset=False, skip_check_array=True)
         return rows
 
     # Verbs ----------------------------------------------------------------------------------------
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Codes (n, latent_dim) of rows X: the posterior's mean, deterministic."""
-        rows = self._rows(_loaded(X), finite=False)
+    def transform(self, X: Any, out: str | os.PathLike[str] | None = None) -> Any:
+        """Codes (n, latent_dim) of rows X: the posterior's mean, deterministic.
+
+        ``out`` is a file to write them to, in the format that its name ends in: then the answer is its
+        path, and rows that are read from files are never all in memory.
+        """
+        check_is_fitted(self)
+        names = None if out is None else list(self.get_feature_names_out())
+        return self._answered(self._encoded, X, out, names)
+
+    def _encoded(self, rows: Any, like: Any) -> np.ndarray:
         return tasks.encode(self.fitted_, rows).astype(_precision(rows), copy=False)
+
+    def _answered(
+        self,
+        verb: Callable[[Any, Any], Any],
+        X: Any,
+        out: str | os.PathLike[str] | None = None,
+        names: list[str] | None = None,
+    ) -> Any:
+        """``verb(rows, X)``, or piece by piece ``verb(rows, None)`` where rows are read on demand."""
+        check_is_fitted(self)
+        X = _loaded(X)
+        rows, lazy = self._rows(X, finite=False), is_lazy(X)
+        # Windows and patches overlap, so their answers only go together as a whole.
+        lazy = lazy and not hasattr(rows, "split")
+        if out is not None:
+            pieces = rows if lazy else streams.Whole(rows)
+            like = None if lazy else X
+            return streams.written(lambda part: verb(part, like), pieces, out, names, self.verbose)
+        return streams.gathered(lambda part: verb(part, None), rows, self.verbose) if lazy else verb(rows, X)
 
     def inverse_transform(self, Z: Any) -> Any:
         """Rows for codes Z (n, latent_dim), in the user's units, shape and frame library."""
@@ -265,20 +299,19 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         rows = tasks.decode(self.fitted_, codes).astype(_precision(codes), copy=False)
         return self.fitted_.schema.restore(rows)
 
-    def reconstruct(self, X: Any) -> Any:
-        """X after a trip through its codes, in the user's units, shape and frame library."""
-        check_is_fitted(self)
-        X = _loaded(X)
-        rows = self._rows(X, finite=False)
-        return self.fitted_.schema.restore(
-            tasks.reconstruct(self.fitted_, rows).astype(_precision(rows), copy=False), like=X
-        )
+    def reconstruct(self, X: Any, out: str | os.PathLike[str] | None = None) -> Any:
+        """X after a trip through its codes, in the user's units, shape and frame library; ``out`` as in
+        :meth:`transform`."""
+        return self._answered(self._reconstructed, X, out)
+
+    def _reconstructed(self, rows: Any, like: Any) -> Any:
+        answer = tasks.reconstruct(self.fitted_, rows).astype(_precision(rows), copy=False)
+        return self.fitted_.schema.restore(answer, like=like)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """−(nll + rate) per row, (n,) nats in the user's units, higher = more usual; the ELBO of a
         variational model."""
-        check_is_fitted(self)
-        return tasks.score_rows(self.fitted_, self._rows(_loaded(X), finite=False))
+        return self._answered(lambda rows, _: tasks.score_rows(self.fitted_, rows), X)
 
     def score(self, X: Any, y: Any = None) -> float:
         """The mean of ``score_samples``."""
@@ -346,7 +379,7 @@ def load(path: str | os.PathLike[str], modules: tuple[nn.Module, nn.Module] | No
 
 def _loaded(X: Any) -> Any:
     """Data as they are; a path is read."""
-    return read(X) if isinstance(X, (str, os.PathLike)) else X
+    return find(X) if isinstance(X, (str, os.PathLike)) else X
 
 
 def _held_out(schema: Any, validation_data: Any) -> np.ndarray | None:

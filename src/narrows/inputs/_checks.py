@@ -54,21 +54,29 @@ def nonempty(array: np.ndarray, name: str = "X") -> None:
         )
 
 
-def finite(array: np.ndarray, names: list[str] | None = None, name: str = "X") -> None:
-    """No NaN and no infinity; the first one is named."""
+def finite(
+    array: np.ndarray,
+    names: list[str] | None = None,
+    name: str = "X",
+    *,
+    missing: bool = False,
+    first: int = 0,
+) -> None:
+    """No infinity and, unless values may be ``missing``, no NaN; the first one is named, the row counted
+    from ``first``."""
     if array.dtype.kind != "f":
         return
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(array.sum()):  # one pass, no temporary
             return
-    bad = ~np.isfinite(array)
+    bad = np.isinf(array) if missing else ~np.isfinite(array)
     if not bad.any():
         return  # the sum overflowed, the numbers themselves are fine
     where = np.unravel_index(int(bad.argmax()), bad.shape)
     what = "NaN" if np.isnan(array[where]) else "infinity (inf)"
     column = repr(names[where[1]]) if names and len(where) == 2 else ", ".join(map(str, where[1:]))
     raise ValueError(
-        f"{name} holds {what} at row {where[0]}, column {column} ({int(bad.sum())} such values in all),"
+        f"{name} holds {what} at row {first + where[0]}, column {column} ({int(bad.sum())} such values in all),"
         " but complete finite numbers were expected: drop those rows or fill them,"
         " for example with scikit-learn's SimpleImputer."
     )

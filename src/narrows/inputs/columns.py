@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,28 +86,62 @@ class Column:
         return dataclasses.asdict(self)
 
 
-def learn(name: str, values: Any, category: bool | None, most: int) -> Column:
-    """What a column, an Arrow array, holds: decided by its type, unless ``category`` says it.
+class Learner:
+    """What a column holds, found out a piece at a time: decided by its Arrow type, unless ``category``
+    says it.
 
     The ``most`` frequent categories are known afterwards.
     """
+
+    def __init__(self, name: str, kind: Any, category: bool, most: int):
+        self.name, self.kind, self.most = name, kind, most
+        self.column = _of_type(name, kind, category)
+        self.empty = True
+        self.counts: Counter[Any] = Counter()
+
+    def add(self, values: Any) -> None:
+        """Look at some more of it, an Arrow array."""
+        import pyarrow.compute as pc
+
+        self.empty = self.empty and (values.null_count == len(values) or _all_nan(values))
+        if self.column.kind == "category":
+            for pair in pc.value_counts(_labels(values).drop_null()).to_pylist():
+                self.counts[pair["values"]] += pair["counts"]
+
+    def done(self) -> Column:
+        if self.empty:
+            raise ValueError(f"Column {self.name!r} is missing in every row: drop it.")
+        if self.column.kind != "category":
+            return self.column
+        pairs = sorted(self.counts.items(), key=lambda pair: (-pair[1], pair[0]))
+        if len(pairs) > self.most:
+            left = sum(n for _, n in pairs[self.most :])
+            warnings.warn(
+                f"Column {self.name!r} has {len(pairs)} categories, of which the {self.most} most frequent are kept;"
+                f" the others ({left} rows) are taken as missing: raise Table(max_levels=…), or drop the column if it"
+                " is a name.",
+                UserWarning,
+                stacklevel=2,
+            )
+        levels = sorted(label for label, _ in pairs[: self.most])
+        return dataclasses.replace(self.column, levels=tuple(levels))
+
+
+def _of_type(name: str, kind: Any, category: bool) -> Column:
     import pyarrow as pa
 
-    kind = values.type
-    if values.null_count == len(values) or _all_nan(values):
-        raise ValueError(f"Column {name!r} is missing in every row: drop it.")
     of = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if category or (category is None and (pa.types.is_dictionary(kind) or _is_text(of))):
-        if not (_is_text(of) or pa.types.is_integer(of) or pa.types.is_boolean(of)):
+    if category or pa.types.is_dictionary(kind) or _is_text(of):
+        if not (_is_text(of) or pa.types.is_integer(of) or pa.types.is_boolean(of) or pa.types.is_null(of)):
             raise ValueError(
                 f"Column {name!r} of type {of} cannot be categories: pass text, whole numbers or booleans."
             )
-        return Column(name, "category", _name(of), _levels(name, _labels(values), most))
+        return Column(name, "category", _name(of))
     if pa.types.is_boolean(kind):
         return Column(name, "boolean", "bool")
     if pa.types.is_integer(kind):
         return Column(name, "integer", _name(kind))
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
         return Column(name, "number", _name(kind) if pa.types.is_floating(kind) else "double")
     if pa.types.is_timestamp(kind):
         return Column(name, "time", f"timestamp[{kind.unit}]", zone=kind.tz)
@@ -116,25 +151,6 @@ def learn(name: str, values: Any, category: bool | None, most: int) -> Column:
         f"Column {name!r} is of type {kind}, but numbers, categories, booleans or times were expected:"
         " convert or drop it."
     )
-
-
-def _levels(name: str, labels: Any, most: int) -> tuple[Any, ...]:
-    """The labels in order; of too many only the most frequent."""
-    import pyarrow.compute as pc
-
-    counts = pc.value_counts(labels.drop_null())
-    pairs = [(c["values"], c["counts"]) for c in counts.to_pylist()]
-    if len(pairs) > most:
-        pairs = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
-        left = sum(n for _, n in pairs[most:])
-        warnings.warn(
-            f"Column {name!r} has {len(pairs)} categories, of which the {most} most frequent are kept; the others"
-            f" ({left} rows) are taken as missing: raise Table(max_levels=…), or drop the column if it is a name.",
-            UserWarning,
-            stacklevel=2,
-        )
-        pairs = pairs[:most]
-    return tuple(sorted(label for label, _ in pairs))
 
 
 def _floats(values: Any, name: str) -> np.ndarray:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 
 from narrows.inputs import _checks
+from narrows.inputs.lazy import is_lazy
 from narrows.inputs.vectors import as_frame
 
 
@@ -46,9 +47,18 @@ def arrow_columns(X: Any) -> dict[Any, Any]:
     return found
 
 
+def pieces(X: Any) -> Iterator[dict[Any, Any]]:
+    """The columns of X, all at once, or of one piece after the other where X is read on demand."""
+    if not is_lazy(X):
+        yield arrow_columns(X)
+        return
+    for start in range(0, len(X), X.block):
+        yield arrow_columns(X[start : start + X.block])
+
+
 def origin(X: Any) -> tuple[str | None, tuple[str, ...]]:
     """The library of a frame, and the names of its own types of its columns."""
-    frame = as_frame(X)
+    frame = as_frame(X[0:1] if is_lazy(X) else X)
     if frame is None:
         return None, ()
     native = frame.to_native()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -59,35 +60,122 @@ class Affine:
         )
 
 
+class Statistics:
+    """What scaling needs to know of rows, in one pass over them, a piece at a time.
+
+    The same rows in the same order give the same numbers, however they were cut into pieces.
+    ``shared``: means and deviations of channels and not of entries; ``"channel"``: the ends too.
+    ``missing``: rows may hold NaN.
+    ``again`` gives all the rows anew: means and deviations, which cost more, are then only taken when
+    they are asked for.
+
+    >>> seen = Statistics(shared=False).add(np.array([[0.0, 2.0]])).add(np.array([[4.0, 2.0]]))
+    >>> seen.low, seen.high, seen.mean
+    (array([0., 2.]), array([4., 2.]), array([2., 2.]))
+    """
+
+    CHUNK = 8192  # rows whose sums are taken together
+
+    def __init__(
+        self,
+        shared: bool | str,
+        missing: bool = False,
+        again: Callable[[], Iterable[np.ndarray]] | None = None,
+    ):
+        self.shared, self.missing, self.again = shared, missing, again
+        self.low: np.ndarray | None = None
+        self.high: np.ndarray | None = None
+        self._count = self._mean = self._squares = np.zeros(())
+        self._left: list[np.ndarray] = []  # rows that do not make a chunk yet
+        self._open = 0
+
+    def add(self, rows: np.ndarray) -> Statistics:
+        """Look at some more rows, (n, \\*row)."""
+        # Of a channel's samples, which share a scale, the ends over time too.
+        over = (0, *range(2, rows.ndim)) if self.shared == "channel" else 0
+        least, most = (np.fmin.reduce, np.fmax.reduce) if self.missing else (np.min, np.max)
+        low, high = (f(rows, axis=over, keepdims=over != 0) for f in (least, most))
+        if over:
+            low, high = low[0], high[0]
+        self.low = low if self.low is None else np.fmin(self.low, low)
+        self.high = high if self.high is None else np.fmax(self.high, high)
+        if self.again is None:
+            self._sums(rows)
+        return self
+
+    def _sums(self, rows: np.ndarray) -> None:
+        while len(rows):
+            taken = rows[: self.CHUNK - self._open]
+            self._left.append(taken)
+            self._open += len(taken)
+            rows = rows[len(taken) :]
+            if self._open == self.CHUNK:
+                self._sum()
+
+    def _close(self) -> None:
+        if self.again is not None:
+            pieces, self.again = self.again(), None
+            for rows in pieces:
+                self._sums(rows)
+        if self._open:
+            self._sum()
+
+    def _sum(self) -> None:
+        rows = np.concatenate(self._left) if len(self._left) > 1 else self._left[0]
+        # Shared scales are those of a channel: its entries one below the other.
+        columns = rows.swapaxes(0, 1).reshape(rows.shape[1], -1).T if self.shared else rows
+        columns = columns.reshape(len(columns), -1).astype(np.float64)
+        there = ~np.isnan(columns) if self.missing else np.ones((), bool)
+        count = np.broadcast_to(there, columns.shape).sum(0)
+        mean = np.where(there, columns, 0.0).sum(0) / np.maximum(count, 1)
+        squares = np.square(np.where(there, columns - mean, 0.0)).sum(0)
+        # Two samples become one (Chan, Golub & LeVeque 1983, equation 2.1).
+        total, apart = np.maximum(self._count + count, 1), mean - self._mean
+        self._squares = self._squares + squares + apart**2 * self._count * count / total
+        self._mean = self._mean + apart * count / total
+        self._count = self._count + count
+        self._left, self._open = [], 0
+
+    @property
+    def mean(self) -> np.ndarray:
+        self._close()
+        return self._mean
+
+    @property
+    def deviation(self) -> np.ndarray:
+        """Standard deviations; 1 where nothing varies."""
+        self._close()
+        n, eps = np.maximum(self._count, 1), np.finfo(np.float64).eps
+        variance = self._squares / n
+        # What rounding alone can make of a constant (the same paper's bound) is no variation.
+        constant = variance <= n * eps * variance + (n * self._mean * eps) ** 2
+        return np.sqrt(np.where(constant, 1.0, variance))
+
+
 def learn_affine(
-    rows: np.ndarray,
     how: str | None,
+    seen: Statistics,
+    sample: Callable[[], np.ndarray],
     *,
     unit: bool,
-    shared: bool,
     levels: tuple[int, ...] | None = None,
-    extremes: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Affine:
-    """The map that ``how`` asks for, learned from training rows (n, \\*row).
+    """The map that ``how`` asks for, learned from what was ``seen`` of the training rows.
 
+    ``sample``  gives rows that quantiles are taken of, for "robust".
     ``unit``    the likelihood needs [0, 1], so "auto" must give that.
-    ``shared``  entries share one scale (images): "minmax" and "robust" then use one pair of
-                numbers for all, "standard" one pair per channel.
     ``levels``  of a table's columns: those with categories are left alone.
-    ``extremes``  least and greatest value of each entry, where they are known.
+
+    Where ``seen.shared`` (images), "minmax" and "robust" use one pair of numbers for all entries,
+    "standard" one pair per channel; where it is "channel" (signals), all use one pair per channel.
     """
     if how not in SCALES:
         raise ValueError(f"scale={how!r} is not known: expected one of {', '.join(map(repr, SCALES))}.")
-    if levels is not None and any(levels):
-        shift, scale = np.zeros(len(levels)), np.ones(len(levels))
-        numbers = [i for i, k in enumerate(levels) if not k]
-        if numbers:
-            mine = None if extremes is None else (extremes[0][numbers], extremes[1][numbers])
-            part = learn_affine(rows[:, numbers], how, unit=unit, shared=shared, extremes=mine)
-            shift[numbers], scale[numbers] = part.shift, part.scale
-        return Affine(shift, scale)
-    if how in ("auto", "minmax"):
-        low, high = extremes or (np.nanmin(rows, 0), np.nanmax(rows, 0))
+    numbers = np.array([not k for k in levels]) if levels is not None else None
+    low, high = (seen.low, seen.high) if numbers is None else (seen.low[numbers], seen.high[numbers])
+    if how is None or not low.size:
+        return Affine(np.zeros(()), np.ones(()))
+    shared = seen.shared is True
     if how == "auto":
         within = low.min() >= 0 and high.max() <= 255
         if not (unit or shared or within):
@@ -95,25 +183,39 @@ def learn_affine(
         elif (shared or one_range(low, high)) and low.min() >= 0 and FILLED <= high.max() <= 1:
             how = None  # already there, and 0 and 1 mean something
         elif shared or one_range(low, high):
-            return _between(low.min(), high.max())
+            return _of_numbers(_between(low.min(), high.max()), numbers)
         else:
             how = "minmax"
     if how is None:
         return Affine(np.zeros(()), np.ones(()))
     if how == "minmax":
-        return _between(low.min(), high.max()) if shared else _between(low, high)
-    # Imported here for the sake of `import narrows`'s time.
-    from sklearn.preprocessing import RobustScaler, StandardScaler
+        found = _between(low.min(), high.max()) if shared else _between(low, high)
+        return _of_numbers(found, numbers)
+    if how == "standard":
+        shift, scale = seen.mean, seen.deviation
+    else:
+        from sklearn.preprocessing import RobustScaler
 
-    columns = rows.reshape(len(rows), -1)
-    if shared and how == "standard":
-        columns = rows.swapaxes(0, 1).reshape(rows.shape[1], -1).T
-    elif shared:
-        columns = columns.reshape(-1, 1)
-    scaler = (StandardScaler() if how == "standard" else RobustScaler()).fit(columns)
-    shift = scaler.mean_ if how == "standard" else scaler.center_
-    shape = (-1, *(1,) * (rows.ndim - 2)) if shared else rows.shape[1:]
-    return Affine(np.float64(shift).reshape(shape), np.float64(scaler.scale_).reshape(shape))
+        rows = sample()
+        flat = rows.reshape(-1, 1) if shared else rows.reshape(len(rows), -1)
+        if seen.shared == "channel":
+            flat = rows.swapaxes(0, 1).reshape(rows.shape[1], -1).T
+        scaler = RobustScaler().fit(flat)
+        shift, scale = scaler.center_, scaler.scale_
+    shape = (-1, *(1,) * (seen.low.ndim - 1)) if seen.shared else seen.low.shape
+    shift, scale = np.float64(shift).reshape(shape), np.float64(scale).reshape(shape)
+    if numbers is not None:
+        shift, scale = shift[numbers], scale[numbers]
+    return _of_numbers(Affine(shift, scale), numbers)
+
+
+def _of_numbers(affine: Affine, numbers: np.ndarray | None) -> Affine:
+    """The map for all columns of a table, given that of its numbers."""
+    if numbers is None or numbers.all():
+        return affine
+    shift, scale = np.zeros(len(numbers)), np.ones(len(numbers))
+    shift[numbers], scale[numbers] = affine.shift, affine.scale
+    return Affine(shift, scale)
 
 
 def _between(low: np.ndarray, high: np.ndarray) -> Affine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from narrows.contracts import Shapes
 from narrows.inputs import _checks, columns, frames
 from narrows.inputs.columns import Column
+from narrows.inputs.lazy import Converted, is_lazy
 
 ONE_HOT = 32  # categories that are written out as so many numbers; more are embedded
 
@@ -50,17 +52,21 @@ class Table:
 
     def learn(self, X: Any) -> TableSchema:
         """The columns' names and types, and the categories they hold."""
-        given = frames.arrow_columns(X)
+        pieces = frames.pieces(X)
+        given = next(pieces)
         if strange := [name for name in self.categories if name not in given]:
             raise ValueError(
                 f"Table got categories={self.categories!r}, but there is no column {strange[0]!r}:"
                 f" pass some of {', '.join(map(repr, given))}."
             )
-        found = tuple(
-            columns.learn(str(name), values, name in self.categories or None, self.max_levels)
+        learners = {
+            name: columns.Learner(str(name), values.type, name in self.categories, self.max_levels)
             for name, values in given.items()
-        )
-        return TableSchema(found, *frames.origin(X))
+        }
+        for piece in chain([given], pieces):
+            for name, values in piece.items():
+                learners[name].add(values)
+        return TableSchema(tuple(one.done() for one in learners.values()), *frames.origin(X))
 
     def build(self, shapes: Shapes) -> nn.Module:
         return _Embed(shapes.levels or (0,) * shapes.features)
@@ -95,6 +101,8 @@ class TableSchema:
 
     def rows(self, X: Any, finite: bool = True) -> np.ndarray:
         """(n, columns) float64: numbers in the user's units, categories as codes, NaN where missing."""
+        if is_lazy(X):
+            return Converted(X, self.row, np.float64, self.rows)
         given = {str(name): values for name, values in frames.arrow_columns(X).items()}
         if self.frame is not None and frames.is_frame(X):
             if lost := [c.name for c in self.columns if c.name not in given]:

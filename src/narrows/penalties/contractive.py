@@ -55,8 +55,10 @@ class _Contractive(nn.Module):
         """‖J‖²_F per row, (batch,), exact or estimated; differentiable in the weights."""
         if self.probes is None and net.encoder_is_identity and hasattr(net.bottleneck, "jacobian_norm"):
             return net.bottleneck.jacobian_norm(p.x_in)
-        x = p.x_in.detach().requires_grad_()
-        mean = net.encode(x).mean.flatten(1)
+        # Of what the encoder is given: categories one-hot, counts as shares.  Neither a code of a
+        # category nor a row of no counts has a slope.
+        x = net.embed(p.x_in).detach().requires_grad_()
+        mean = net.bottleneck(net.encoder(x)).mean.flatten(1)
         if self.probes is None:
             directions = torch.eye(mean.shape[1], dtype=mean.dtype, device=mean.device)
             directions = directions[:, None, :].expand(-1, *mean.shape)

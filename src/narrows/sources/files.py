@@ -70,10 +70,10 @@ def write(path: str | os.PathLike[str], rows: Any, names: Sequence[str] | None =
             else:
                 np.savez_compressed(file, X=array)
     else:
-        table = _as_table(rows, names)
+        table = as_table(rows, names)
         with atomic_path(path) as temporary:
             if ending == ".csv":
-                _write_csv(temporary, table)
+                write_csv(temporary, table)
             else:
                 import pyarrow.parquet
 
@@ -194,16 +194,21 @@ def _read_parquet(path: Path) -> pyarrow.Table:
     return table.drop_columns([name for name in index if isinstance(name, str)]).replace_schema_metadata(None)
 
 
-def _write_csv(path: Path, table: pyarrow.Table) -> None:
+def write_csv(path: Path, table: pyarrow.Table, header: bool = True) -> None:
+    """The table as lines at the end of a file; with a ``header``, the file begins anew."""
     import pyarrow.csv
 
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerow(table.column_names)  # pyarrow would quote every name
+    if header:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerow(
+                table.column_names
+            )  # pyarrow would quote every name
     with path.open("ab") as file:
         pyarrow.csv.write_csv(table, file, pyarrow.csv.WriteOptions(include_header=False))
 
 
-def _as_table(rows: Any, names: Sequence[str] | None) -> pyarrow.Table:
+def as_table(rows: Any, names: Sequence[str] | None) -> pyarrow.Table:
+    """An array or a frame as an Arrow table; an array's axes after the first become columns."""
     import narwhals
     import pyarrow
 
@@ -219,7 +224,7 @@ def _as_table(rows: Any, names: Sequence[str] | None) -> pyarrow.Table:
 def _as_array(rows: Any, path: str | os.PathLike[str]) -> np.ndarray:
     import pyarrow
 
-    table = _as_table(rows, None)
+    table = as_table(rows, None)
     for field in table.schema:
         kind = field.type
         if not (

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from narrows.contracts import Rows
 from narrows.fitted import Fitted
 from narrows.inputs import _checks
 from narrows.tasks.products import Products
@@ -33,7 +34,7 @@ def padded(x: Tensor, size: int = CHUNK) -> Tensor:
 
 def through(
     fitted: Fitted,
-    rows: np.ndarray,
+    rows: np.ndarray | Rows,
     step: Step,
     scaled: bool = True,
     verb: str | None = None,
@@ -61,7 +62,7 @@ def through(
             seen = products.watched(x) if watching else x
             # The cheapest look, while they are in the cache; sums may also overflow, so it only suspects.
             if not math.isfinite(seen.sum()):
-                _checks.finite(rows)
+                _checks.finite(part, first=start)
         return got
 
     with _modes(run, each) as products:

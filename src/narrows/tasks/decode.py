@@ -37,13 +37,15 @@ def decode(fitted: Fitted, codes: np.ndarray) -> np.ndarray:
 def reconstruct(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
     """Rows (n, \\*row) in user units after a trip through their codes."""
     net = fitted.net
+    # Counts are reconstructed for a row of its own size.
+    expected = getattr(net.likelihood, "expected", lambda out, x: net.likelihood.mean(out))
 
     def step(x: Tensor) -> Tensor:
         return parts(x)[0]
 
     def parts(x: Tensor) -> tuple[Tensor, ...]:
         p = net(x)
-        return net.likelihood.mean(p.out), p.out, p.code.mean
+        return expected(p.out, x), p.out, p.code.mean
 
     return unscaled(fitted, through(fitted, rows, step, verb="reconstruct", parts=parts))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
+from narrows.contracts import Rows
 from narrows.fitted import Fitted
 from narrows.inputs.design import design, undesign
 from narrows.tasks.decode import reconstruct
@@ -13,7 +15,7 @@ from narrows.tasks.runner import CHUNK
 from narrows.tasks.score import nll_and_rate
 
 
-def evaluate(fitted: Fitted, rows: np.ndarray) -> dict[str, float]:
+def evaluate(fitted: Fitted, rows: np.ndarray | Rows) -> dict[str, float]:
     """Figures for rows (n, \\*row); errors in the user's units, likelihoods in nats per row.
 
     ``mse``        mean squared error per entry: of the numbers that are there, in a table.
@@ -28,16 +30,15 @@ def evaluate(fitted: Fitted, rows: np.ndarray) -> dict[str, float]:
                    for rows with categories or gaps).
     """
     levels = fitted.schema.levels
-    pair = nll_and_rate(fitted, rows)
     number = np.broadcast_to(True if levels is None else np.array(levels) == 0, rows.shape[1:])
-    seen = np.isfinite(rows) if fitted.schema.missing else None
-    centre = _mean(rows, seen)
+    centre = _mean(rows, fitted.schema.missing)
     apart = levels is not None
     ours, linear = (_Errors(centre, number, apart) for _ in range(2))
     pca_nll = 0.0
     # In pieces: the float64 copies below are several times the rows' own size.
-    for start in range(0, len(rows), 16 * CHUNK):
-        part = rows[start : start + 16 * CHUNK]
+    sums = np.zeros(2)
+    for part in _pieces(rows):
+        sums += nll_and_rate(fitted, part).sum(0)
         flat = design(fitted.affine.forward(part, fitted.dtype).numpy().astype(np.float64), levels)
         plane = undesign(fitted.baseline.reconstruct(flat), levels, part.shape[1:])
         ours.add(reconstruct(fitted, part), part)
@@ -45,19 +46,30 @@ def evaluate(fitted: Fitted, rows: np.ndarray) -> dict[str, float]:
         pca_nll += float(fitted.baseline.nll(flat).sum()) if number.all() else math.nan
     figures = {
         **ours.figures(""),
-        "nll": float(pair[:, 0].mean()),
-        "rate": float(pair[:, 1].mean()),
-        "score": -float(pair.sum(1).mean()),
+        "nll": float(sums[0]) / len(rows),
+        "rate": float(sums[1]) / len(rows),
+        "score": -float(sums.sum()) / len(rows),
         **linear.figures("pca_"),
     }
     jacobian = fitted.affine.log_jacobian(fitted.net.shapes.row)
     return figures | {"pca_nll": pca_nll / len(rows) + jacobian if math.isfinite(pca_nll) else math.nan}
 
 
-def _mean(rows: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
-    if seen is None:
+def _pieces(rows: np.ndarray | Rows) -> Iterator[np.ndarray]:
+    for start in range(0, len(rows), 16 * CHUNK):
+        yield rows[start : start + 16 * CHUNK]
+
+
+def _mean(rows: np.ndarray | Rows, missing: bool) -> np.ndarray:
+    """The mean row, over what is there."""
+    if isinstance(rows, np.ndarray) and not missing:
         return rows.mean(0, dtype=np.float64)
-    return np.where(seen, rows, 0.0).sum(0) / np.maximum(seen.sum(0), 1)
+    total, count = 0.0, 0
+    for part in _pieces(rows):
+        there = np.isfinite(part)
+        total = total + np.where(there, part, 0.0).sum(0, dtype=np.float64)
+        count = count + there.sum(0)
+    return total / np.maximum(count, 1)
 
 
 class _Errors:

@@ -13,8 +13,10 @@ from narrows.engine import UnstackableError
 from narrows.engine.stack import agree
 from narrows.fitted import Fitted
 from narrows.net import Net
+from narrows.sources import Memory
 from narrows.spec import Spec
-from narrows.training.fit import Ready, build, check_latent_dim, finish, prepare
+from narrows.training.data import Ready, check_latent_dim, prepare
+from narrows.training.fit import build, finish
 from narrows.training.loop import train, train_many
 from narrows.training.settings import Settings
 
@@ -80,15 +82,15 @@ def fit_many(
         mine = [orders[i] for i, _ in crowd]
         r = ready[mine[0].preparation]
         nets = [net for _, net in crowd]
-        if len(crowd) > 1:
+        states = None
+        if len(crowd) > 1 and isinstance(r.source, Memory):
             try:
                 states = train_many(
                     nets, r.source, r.held, [o.settings for o in mine], [o.seed for o in mine]
                 )
             except UnstackableError:  # some part has no stacked form: one after another, from the start
                 nets = [build(o.spec, schema, r, o.latent_dim, o.seed) for o in mine]
-                states = None
-        if len(crowd) == 1 or states is None:
+        if states is None:
             states = [train(n, r.source, r.held, o.settings, o.seed) for n, o in zip(nets, mine, strict=True)]
         seconds = (time.perf_counter() - began) / len(crowd)
         for (i, _), o, net, state in zip(crowd, mine, nets, states, strict=True):

@@ -1,0 +1,161 @@
+"""Rows of Parquet files, one or many, that stay in the files until they are asked for."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow
+
+PIECE = 65_536  # rows that are decoded at a time
+
+
+class Parquet:
+    """The rows of a Parquet file, of those in a folder, or of all files that a pattern names, in the
+    order of their names; read a few row groups at a time.
+
+    ``columns``: the ones to read; all of them by default, but for an index that pandas wrote.
+
+    Every file must have the same columns of the same types.
+    """
+
+    block = PIECE
+
+    def __init__(self, path: str | os.PathLike[str] | Sequence[str], columns: Sequence[str] | None = None):
+        import pyarrow.parquet as pq
+
+        self.files = _files(path)
+        self.groups: list[tuple[Path, int]] = []  # file and number of each row group
+        self.starts = [0]  # the first row of each, and the number of all
+        self.schema: pyarrow.Schema | None = None
+        self._nulls: dict[str, int | None] = {}
+        for file in self.files:
+            try:
+                with pq.ParquetFile(file) as opened:
+                    schema, metadata = opened.schema_arrow, opened.metadata
+            except (ValueError, OSError) as error:
+                raise ValueError(
+                    f"'{file}' is not a complete parquet file ({str(error).splitlines()[0].rstrip('.')}); write it"
+                    " again."
+                ) from None
+            self._agree(file, schema, columns)
+            for i in range(metadata.num_row_groups):
+                self.groups.append((file, i))
+                self.starts.append(self.starts[-1] + metadata.row_group(i).num_rows)
+            self._count_nulls(metadata)
+        if not self.starts[-1]:
+            raise ValueError(f"'{path}' has no rows, expected at least one; give files with data.")
+        self.names = tuple(self.schema.names)
+        self._at: tuple[int, Iterator, pyarrow.Table | None] | None = None  # where reading has come to
+
+    def _agree(self, file: Path, schema: pyarrow.Schema, columns: Sequence[str] | None) -> None:
+        wanted = columns
+        if wanted is None:
+            index = [n for n in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(n, str)]
+            wanted = [name for name in schema.names if name not in index]
+        if lost := [name for name in wanted if name not in schema.names]:
+            raise ValueError(f"'{file}' has no column '{lost[0]}', expected {', '.join(wanted)}; add it.")
+        import pyarrow
+
+        mine = pyarrow.schema([schema.field(name) for name in wanted]).remove_metadata()
+        if self.schema is None:
+            self.schema = mine
+        elif [(f.name, f.type) for f in self.schema] != [(f.name, f.type) for f in mine]:
+            odd = next(
+                (
+                    f
+                    for f in mine
+                    if f.name not in self.schema.names or self.schema.field(f.name).type != f.type
+                ),
+                None,
+            )
+            what = (
+                "its columns in another order or number"
+                if odd is None or odd.name not in self.schema.names
+                else f"column '{odd.name}' as {odd.type}"
+            )
+            raise ValueError(
+                f"'{file}' has {what}, expected the columns and types of '{self.files[0]}'; convert it."
+            )
+
+    def _count_nulls(self, metadata: pyarrow.parquet.FileMetaData) -> None:
+        """Add up what the files know of missing values; None where they do not know."""
+        for i in range(metadata.num_row_groups):
+            group = metadata.row_group(i)
+            for j in range(group.num_columns):
+                column = group.column(j)
+                name = column.path_in_schema.split(".")[0]
+                known = column.statistics.null_count if column.statistics is not None else None
+                before = self._nulls.get(name, 0)
+                self._nulls[name] = None if before is None or known is None else before + known
+
+    @property
+    def complete(self) -> bool:
+        """Whether the files say that no value is missing."""
+        return all(self._nulls.get(name) == 0 for name in self.names)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.starts[-1], len(self.names)
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """First and last row, excluded, of each row group."""
+        return [(a, b) for a, b in zip(self.starts, self.starts[1:], strict=False) if b > a]
+
+    def __len__(self) -> int:
+        return self.starts[-1]
+
+    def __getitem__(self, which: slice) -> pyarrow.Table:
+        """Rows ``start:stop`` as an Arrow table; quick when they follow those of the last call."""
+        import pyarrow
+
+        start, stop, _ = which.indices(len(self))
+        if self._at is None or self._at[0] != start:
+            self._at = (start, self._pieces(start), None)
+        _, pieces, rest = self._at
+        tables, have = ([rest], rest.num_rows) if rest is not None else ([], 0)
+        while have < stop - start:
+            piece = next(pieces)
+            tables.append(piece)
+            have += piece.num_rows
+        table = pyarrow.concat_tables(tables) if tables else self.schema.empty_table()
+        left = table.slice(stop - start)
+        self._at = (stop, pieces, left if left.num_rows else None)
+        return table.slice(0, stop - start)
+
+    def _pieces(self, start: int) -> Iterator[pyarrow.Table]:
+        """All rows from ``start`` on, a piece at a time."""
+        import pyarrow
+        import pyarrow.parquet as pq
+
+        for (file, group), first, last in zip(self.groups, self.starts, self.starts[1:], strict=False):
+            if last <= start:
+                continue
+            with pq.ParquetFile(file) as opened:
+                for batch in opened.iter_batches(PIECE, [group], columns=list(self.names)):
+                    skipped = min(batch.num_rows, max(0, start - first))
+                    first += batch.num_rows
+                    if skipped < batch.num_rows:
+                        table = pyarrow.Table.from_batches([batch.slice(skipped)])
+                        yield table.select(list(self.names)).replace_schema_metadata(None)
+
+
+def _files(path: str | os.PathLike[str] | Sequence[str]) -> list[Path]:
+    """The files that are meant, in the order of their names."""
+    if not isinstance(path, (str, os.PathLike)):
+        return [file for one in path for file in _files(one)]
+    found = Path(path)
+    if found.is_dir():
+        files = sorted(found.rglob("*.parquet"))
+    elif glob.has_magic(str(path)) and not found.is_file():
+        files = sorted(map(Path, glob.glob(str(path), recursive=True)))
+    else:
+        files = [found] if found.is_file() else []
+    if not files:
+        raise FileNotFoundError(f"there is no parquet file at '{path}'; check the path.")
+    return files

@@ -1,0 +1,238 @@
+"""Rows on their way to training: split, scaled and looked at; in memory, or streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from narrows.baseline import ROWS, Baseline, principal
+from narrows.contracts import Rows, Schema, Source
+from narrows.inputs import _checks
+from narrows.inputs.design import design, design_width
+from narrows.inputs.scaling import Affine, Statistics, learn_affine, one_range
+from narrows.sources import Memory
+from narrows.sources.stream import Span, Stream, spans
+from narrows.spec import Spec
+from narrows.training import devices
+from narrows.training.settings import Settings
+
+Convert = Callable[[np.ndarray], torch.Tensor]
+
+HELD = 1 << 24  # numbers that are held out of a stream at most: they are kept in memory
+SMALL = 1 << 27  # numbers up to which rows that are cut on demand are cut at once
+PIECES = 32  # runs that they are taken in
+ENTRIES = 1 << 26  # numbers of a stream's rows that PCA is made of, at most
+SAMPLE = 100_000  # rows of a stream that quantiles are taken of
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """Rows scaled and split, and what was learned from them on the way."""
+
+    affine: Affine
+    bounded: bool
+    source: Source
+    held: Source | None
+    device: torch.device
+    dtype: torch.dtype
+    components: int | None
+    levels: tuple[int, ...] | None
+    seed: int
+
+    @cached_property
+    def baseline(self) -> Baseline:
+        """PCA of the rows: made when it is first asked for, which is after training unless it chooses
+        the size of the code."""
+        if isinstance(self.source, Memory):
+            rows = self.source.x
+        else:
+            features = max(1, design_width(self.levels, self.source.head(1)[0].numel()))
+            rows = self.source.head(max(2, min(ROWS, ENTRIES // features)))
+        return principal(design(rows.cpu().numpy(), self.levels), self.components, self.seed)
+
+
+def prepare(
+    spec: Spec,
+    schema: Schema,
+    rows: np.ndarray | Rows,
+    settings: Settings,
+    latent_dim: int | str,
+    scale: str | None,
+    seed: int,
+    valid: np.ndarray | Rows | None,
+) -> Ready:
+    """Split, scale and look at the rows."""
+    check_latent_dim(latent_dim)
+    device = devices.device(settings.device)
+    split = _in_memory if isinstance(rows, np.ndarray) else _apart if hasattr(rows, "split") else _streamed
+    mine, held = split(rows, valid, settings.validation_fraction, seed)
+    statistics = Statistics(schema.shared_scale, schema.missing, mine.again)
+    for piece in mine.pieces(schema.missing):
+        statistics.add(piece)
+    if schema.missing:
+        check_complete(statistics, schema)
+    if not (getattr(schema, "scaled", True) and getattr(spec.likelihood, "scaled", True)):
+        scale = None  # counts have no other unit
+    affine = learn_affine(scale, statistics, mine.sample, unit=spec.likelihood.unit, levels=schema.levels)
+    bounded = check_range(spec, statistics, affine, schema)
+
+    def convert(part: np.ndarray) -> torch.Tensor:
+        return affine.forward(part, settings.dtype).to(device)
+
+    return Ready(
+        affine,
+        bounded,
+        mine.source(convert),
+        None if held is None else held.source(convert),
+        device,
+        settings.dtype,
+        None if latent_dim == "auto" else int(latent_dim),
+        schema.levels,
+        seed,
+    )
+
+
+class _InMemory:
+    """Rows in an array."""
+
+    def __init__(self, rows: np.ndarray):
+        self.rows = rows
+        self.again = lambda: [rows]
+
+    def pieces(self, missing: bool) -> Iterable[np.ndarray]:
+        return [self.rows]
+
+    def sample(self) -> np.ndarray:
+        return self.rows
+
+    def source(self, convert: Convert) -> Source:
+        return Memory(convert(self.rows))
+
+
+class _OnDemand:
+    """Rows that are read when they are needed, without the ``held`` ones."""
+
+    again = None  # one pass is what a stream gets
+
+    def __init__(self, rows: Rows, held: list[Span]):
+        self.rows, self.held = rows, held
+        self.raw = Stream(rows, torch.from_numpy, held)
+
+    def pieces(self, missing: bool) -> Iterator[np.ndarray]:
+        for a, b in self.raw.spans:
+            for start in range(a, b, self.raw.most):
+                piece = self.rows[start : min(b, start + self.raw.most)]
+                _checks.finite(piece, missing=missing, first=start)
+                yield piece
+
+    def sample(self) -> np.ndarray:
+        return self.raw.head(SAMPLE).numpy()
+
+    def source(self, convert: Convert) -> Source:
+        return Stream(self.rows, convert, self.held)
+
+
+def _in_memory(
+    rows: np.ndarray, valid: np.ndarray | Rows | None, fraction: float, seed: int
+) -> tuple[_InMemory, _InMemory | None]:
+    if valid is None and (held := int(len(rows) * fraction)):
+        order = np.random.default_rng(seed).permutation(len(rows))
+        return _InMemory(rows[order[held:]]), _InMemory(rows[order[:held]])
+    return _InMemory(rows), None if valid is None else _valid(valid)
+
+
+def _streamed(
+    rows: Rows, valid: np.ndarray | Rows | None, fraction: float, seed: int
+) -> tuple[_OnDemand, _InMemory | None]:
+    """Held out are short runs from all over: what was written together often is alike."""
+    count = min(int(len(rows) * fraction), _most(rows)) if valid is None else 0
+    if not count:
+        return _OnDemand(rows, []), None if valid is None else _valid(valid)
+    rng = np.random.default_rng(seed)
+    held: list[Span] = []
+    if getattr(rows, "spans", None) is None:
+        pieces = min(PIECES, count)
+        edges = np.linspace(0, len(rows), pieces + 1).astype(int)
+        sizes = np.diff(np.linspace(0, count, pieces + 1).astype(int))
+        for low, high, size in zip(edges[:-1], edges[1:], sizes, strict=True):
+            start = int(rng.integers(low, max(low, high - size) + 1))
+            held.append((start, start + int(size)))
+    else:
+        # Files are read from the beginning of their groups: the ends of some of those are held out.
+        groups = spans(rows)
+        some = sorted(rng.permutation(len(groups))[:PIECES].tolist())
+        share = count / sum(groups[i][1] - groups[i][0] for i in some)
+        for i in some:
+            first, last = groups[i]
+            size = int((last - first) * min(share, 0.5))
+            held += [(last - size, last)] if size else []
+    if not held:
+        return _OnDemand(rows, []), None
+    return _OnDemand(rows, held), _InMemory(np.concatenate([rows[a:b] for a, b in held]))
+
+
+def _apart(
+    rows: Any, valid: np.ndarray | Rows | None, fraction: float, seed: int
+) -> tuple[_InMemory | _OnDemand, _InMemory | None]:
+    """Rows that overlap know which may be held out together: pieces of what they were cut from."""
+    train, held = rows.split(fraction if valid is None else 0.0)
+    validation = (
+        _InMemory(rows[held[: _most(rows)]]) if len(held) else None if valid is None else _valid(valid)
+    )
+    if len(train) * np.prod(rows.shape[1:]) <= SMALL:
+        return _InMemory(rows[train]), validation
+    if hasattr(rows, "take"):
+        return _OnDemand(rows.take(train), []), validation
+    left_out = np.setdiff1d(np.arange(len(rows)), train)
+    runs = np.split(left_out, np.flatnonzero(np.diff(left_out) > 1) + 1)
+    return _OnDemand(rows, [(int(r[0]), int(r[-1]) + 1) for r in runs if len(r)]), validation
+
+
+def _valid(valid: np.ndarray | Rows) -> _InMemory:
+    return _InMemory(valid if isinstance(valid, np.ndarray) else valid[: _most(valid)])
+
+
+def _most(rows: Rows) -> int:
+    return max(1, HELD // max(1, int(np.prod(rows.shape[1:], dtype=np.int64))))
+
+
+def check_latent_dim(value: int | str) -> None:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if value != "auto" and not (whole and value >= 1):
+        raise ValueError(f"latent_dim={value!r} is not usable: pass 'auto' or a whole number ≥ 1.")
+
+
+def check_complete(seen: Statistics, schema: Schema) -> None:
+    """Whether every column has a value in some row that is trained on."""
+    empty = np.isnan(seen.low).reshape(-1)
+    if empty.any():
+        names = schema.names or [f"x{i}" for i in range(empty.size)]
+        raise ValueError(
+            f"Column {names[int(empty.argmax())]!r} is missing in every row that is trained on, but some values are"
+            " needed: drop it, or pass more rows."
+        )
+
+
+def check_range(spec: Spec, seen: Statistics, affine: Affine, schema: Schema) -> bool:
+    """Whether scaled rows are intensities in [0, 1]; a likelihood that needs it must not be trained on
+    others."""
+    ends = affine.forward(np.stack([seen.low, seen.high]), torch.float64).numpy()
+    low, high = seen.low, seen.high
+    if schema.levels is not None:
+        numbers = [i for i, k in enumerate(schema.levels) if not k]
+        ends, low, high = ends[:, numbers], low[numbers], high[numbers]
+    if not low.size:
+        return False
+    least, most = float(ends.min()), float(ends.max())
+    inside = least >= -1e-6 and most <= 1 + 1e-6
+    if spec.likelihood.unit and not inside:
+        raise ValueError(
+            f"The scaled data reach from {least:.3g} to {most:.3g}, but {spec.likelihood!r} explains values in [0, 1]:"
+            " pass scale='minmax' or another likelihood."
+        )
+    return inside and (schema.shared_scale is True or one_range(low, high))

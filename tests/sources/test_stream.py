@@ -1,0 +1,104 @@
+"""Streams: every row once, in an order that the seed decides, whatever the rows are read from."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from narrows.numerics import generator
+from narrows.sources import Memory
+from narrows.sources.stream import Stream
+
+
+class Counted:
+    """Rows 0 … n − 1 that notice what is read."""
+
+    def __init__(self, n, block=3, spans=None):
+        self.shape, self.dtype, self.block, self.reads = (n, 2), np.dtype("float32"), block, []
+        if spans is not None:
+            self.spans = spans
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, which):
+        start, stop, _ = which.indices(len(self))
+        assert start < stop
+        self.reads.append((start, stop))
+        return np.repeat(np.arange(start, stop, dtype="float32")[:, None], 2, 1)
+
+
+def visited(stream, size, gen=None):
+    return [batch.x[:, 0].tolist() for batch in stream.batches(size, gen)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(1, 60),
+    st.integers(1, 7),
+    st.integers(1, 20),
+    st.integers(2, 40),
+    st.lists(st.tuples(st.integers(0, 59), st.integers(1, 5)), max_size=3),
+    st.booleans(),
+)
+def test_every_row_exactly_once(n, block, size, buffer, held, shuffled):
+    held = [(a, a + k) for a, k in held]
+    left = [i for i in range(n) if not any(a <= i < b for a, b in held)]
+    if not left:
+        return
+    stream = Stream(Counted(n, block), torch.from_numpy, held, buffer)
+    batches = visited(stream, size, generator(0) if shuffled else None)
+    assert sorted(i for batch in batches for i in batch) == left
+    assert len(batches) == stream.steps(size) and len(stream) == len(left)
+    assert all(len(batch) == size for batch in batches[:-1]) or len(batches[-2]) == size
+    memory = Memory(torch.zeros(len(left), 1))
+    assert [len(b) for b in batches] == [len(b.x) for b in memory.batches(size)], "as rows in memory come"
+    if not shuffled:
+        assert [i for batch in batches for i in batch] == left
+
+
+def test_the_seed_decides_the_order():
+    orders = [
+        visited(Stream(Counted(200), torch.from_numpy, buffer=60), 16, generator(seed)) for seed in (1, 1, 2)
+    ]
+    assert orders[0] == orders[1] != orders[2]
+    flat = [i for batch in orders[0] for i in batch]
+    assert np.abs(np.corrcoef(flat, range(200))[0, 1]) < 0.3, "blocks come from all over"
+
+
+def test_the_same_order_from_everywhere():
+    """Spans of its own or equal blocks: what lies together is the same, so is the order."""
+    spans = [(a, min(a + 3, 50)) for a in range(0, 50, 3)]
+    a, b = (Stream(rows, torch.from_numpy, buffer=30) for rows in (Counted(50), Counted(50, spans=spans)))
+    assert visited(a, 8, generator(3)) == visited(b, 8, generator(3))
+
+
+@pytest.mark.parametrize("spans", [None, [(0, 40), (40, 100), (100, 103)]])
+def test_a_sample_comes_from_all_over(spans):
+    stream = Stream(Counted(103, 10, spans), torch.from_numpy, held=[(20, 30)])
+    for n in (1, 7, 60, 93, 500):
+        sample = stream.head(n)[:, 0]
+        assert len(sample) == min(n, 93) and not ((sample >= 20) & (sample < 30)).any()
+        if spans is None:
+            assert len(set(sample.tolist())) == len(sample)
+    assert torch.equal(stream.head(7), stream.head(7))
+
+
+def test_reading_goes_on_while_a_buffer_is_used():
+    rows = Counted(40, 10)
+    batches = Stream(rows, torch.from_numpy, buffer=20).batches(5)
+    next(batches)
+    next(batches)
+    assert len(rows.reads) <= 3, "no further ahead than one buffer"
+
+
+def test_an_error_in_reading_reaches_the_caller():
+    class Broken(Counted):
+        def __getitem__(self, which):
+            if which.start >= 20:
+                raise OSError("the disk is gone")
+            return super().__getitem__(which)
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        list(Stream(Broken(40, 10), torch.from_numpy, buffer=20).batches(5))
