@@ -19,7 +19,8 @@ def find(path: str | os.PathLike[str]) -> Any:
     A folder of Parquet files or a pattern such as ``"2024-*/part.parquet"`` is one table.  Files of
     less than 256 MiB are read at once; ``.npy`` and Parquet beyond that are read as they are needed.
     A ``.wav`` file or a folder of them is a list of series, (time, channels) in [−1, 1), for
-    ``inputs.Signals``; a folder of pictures an :class:`~narrows.sources.ImageFolder`.  ``.mtx`` files, and ``.npz`` files that scipy wrote, are sparse matrices.
+    ``inputs.Signals``; a folder of pictures an :class:`~narrows.sources.ImageFolder`.  ``.mtx`` files,
+    and ``.npz`` files that scipy wrote, are sparse matrices.
 
     Raises:
         FileNotFoundError: there is nothing there.
