@@ -75,7 +75,12 @@ def measure(data: str, out: str, in_memory: bool) -> None:
         on_epoch_end = on_fit_start
 
     ae = nw.recipes.undercomplete(
-        latent_dim=8, max_epochs=1, batch_size=256, patience=None, validation_fraction=0.01, callbacks=[Clock()]
+        latent_dim=8,
+        max_epochs=1,
+        batch_size=256,
+        patience=None,
+        validation_fraction=0.01,
+        callbacks=[Clock()],
     ).fit(X)
     rows = ae.fitted_.training["rows"]
     began = time.perf_counter()
@@ -83,18 +88,32 @@ def measure(data: str, out: str, in_memory: bool) -> None:
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     total = rows + ae.fitted_.training["validation_rows"]
-    figures = {"rows": total, "epoch": rows / (ends[1] - ends[0]), "transform": total / seconds, "peak_gib": peak}
+    figures = {
+        "rows": total,
+        "epoch": rows / (ends[1] - ends[0]),
+        "transform": total / seconds,
+        "peak_gib": peak,
+    }
     print(json.dumps(figures))
 
 
 def run(data: Path, out: Path, in_memory: bool = False) -> dict[str, float]:
-    command = [sys.executable, __file__, "--measure", str(data), str(out), *(["--in-memory"] if in_memory else [])]
+    command = [
+        sys.executable,
+        __file__,
+        "--measure",
+        str(data),
+        str(out),
+        *(["--in-memory"] if in_memory else []),
+    ]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--gigabytes", nargs=2, type=float, default=(8, 4), help="of the array, of the folder")
+    parser.add_argument(
+        "--gigabytes", nargs=2, type=float, default=(8, 4), help="of the array, of the folder"
+    )
     parser.add_argument("--features", type=int, default=256)
     parser.add_argument("--folder", type=Path, default=None, help="with room for all of it")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)

@@ -35,7 +35,8 @@ class Solo:
     """One network in training on ``rows``: its order, noise, optimiser and monitor.
 
     ``total`` steps are planned; hooks are told of them.  ``shown``: somebody sees the net between
-    epochs and may change it.  ``plain`` runs every step as it reads.
+    epochs and may change it.  ``plain`` runs every step as it reads.  ``begun``: the net was
+    trained before, so nothing in it is started from the data.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Solo:
         precision: str = "auto",
         shown: bool = True,
         plain: bool = False,
+        begun: bool = False,
     ):
         self.net, self.rows, self.valid, self.size, self.total = net, rows, valid, size, total
         device = next(net.parameters()).device
         self.order, self.noise, self.seed = generator(seed), generator(seed + 1, device), seed + 2
         self.weight_decay, self.shown = weight_decay, shown
-        net.prepare(rows, self.noise)
+        if not begun:
+            net.prepare(rows, self.noise)
         self.hosted = device.type == "cpu"
         self.replays = self.hosted and not plain
         self.on_step, self.on_epoch = list(net.hooks("on_step")), list(net.hooks("on_epoch"))

@@ -13,15 +13,12 @@ from torch import nn
 
 from narrows import artifact, tasks
 from narrows.estimators import streams
+from narrows.estimators._fitting import loaded, seed_of, train
 from narrows.estimators._params import CHOICES, from_json, nested, replaced, to_json
 from narrows.fitted import Fitted
 from narrows.header import damaged
 from narrows.inputs import _checks
 from narrows.inputs.lazy import is_lazy
-from narrows.inputs.schemas import infer
-from narrows.sources.found import find
-from narrows.spec import Spec
-from narrows.training import Order, Settings, fit
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -79,6 +76,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         An int gives the same weights, bit for bit, every time.
     verbose : int
         1 shows progress: a bar on a terminal, lines elsewhere.
+    warm_start : bool
+        ``fit`` goes on from the weights and the scaling that are there, if there are any.
 
     Attributes
     ----------
@@ -124,6 +123,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         precision: str = "auto",
         random_state: Any = 0,
         verbose: int = 0,
+        warm_start: bool = False,
     ):
         self.latent_dim = latent_dim
         self.input = input
@@ -144,6 +144,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
+        self.warm_start = warm_start
 
     # Parameters: scikit-learn's own, and those of parts -----------------------------------------
 
@@ -177,42 +178,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ``y`` is ignored.  ``validation_data`` (rows, or a pair of rows and labels) replaces the
         share of X that would be held out for early stopping.
         """
-        X = _loaded(X)
-        order = self._order(X)
-        schema = order.spec.input.learn(X)
-        rows = schema.rows(X)
-        self._introduce(schema, X)
-        if getattr(schema, "windowed", False):
-            self.window_index_ = schema.window_index(X)
-        valid = _held_out(schema, validation_data)
-        self.fitted_ = fit(
-            order.spec,
-            schema,
-            rows,
-            order.settings,
-            latent_dim=order.latent_dim,
-            scale=order.scale,
-            seed=order.seed,
-            valid=valid,
-        )
+        train(self, X, validation_data, again=self.warm_start and hasattr(self, "fitted_"))
         return self
 
-    def _order(self, X: Any) -> Order:
-        """The parameters, resolved and checked, as training takes them."""
-        settings = Settings(**{f: getattr(self, f) for f in Settings.__dataclass_fields__})
-        parts = [getattr(self, name) for name in (*CHOICES, "penalties")]
-        spec = Spec.resolved(*parts)
-        if spec.input is None:
-            spec = Spec.resolved(infer(X, getattr(spec.backbone, "signals", False)), *parts[1:])
-        return Order(spec, settings, self.latent_dim, self.scale, _seed(self.random_state))
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """One pass over more rows X, at a steady low rate.
 
-    def _introduce(self, schema: Any, X: Any) -> None:
-        """Remember names and number of columns, as scikit-learn asks for."""
-        if schema.row == (schema.features,):
-            validate_data(self, X[0:1] if is_lazy(X) else X, skip_check_array=True)
-        else:
-            self.n_features_in_ = schema.features
-            self.__dict__.pop("feature_names_in_", None)
+        The first call decides what rows are, how they are scaled and what PCA stands beside the
+        model: let its rows be typical.  ``max_epochs``, ``patience`` and ``validation_fraction`` are
+        not asked.
+        """
+        train(self, X, None, again=hasattr(self, "fitted_"), once=True)
+        return self
 
     @property
     def net_(self) -> nn.Module:
@@ -275,7 +252,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ) -> Any:
         """``verb(rows, X)``, or piece by piece ``verb(rows, None)`` where rows are read on demand."""
         check_is_fitted(self)
-        X = _loaded(X)
+        X = loaded(X)
         rows, lazy = self._rows(X, finite=False), is_lazy(X)
         # Windows and patches overlap, so their answers only go together as a whole.
         lazy = lazy and not hasattr(rows, "split")
@@ -320,13 +297,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def evaluate(self, X: Any) -> dict[str, float]:
         """Errors and likelihoods on X with PCA's beside them; see ``tasks.evaluate``."""
         check_is_fitted(self)
-        return tasks.evaluate(self.fitted_, self._rows(_loaded(X)))
+        return tasks.evaluate(self.fitted_, self._rows(loaded(X)))
 
     def sample(self, n: int = 1, *, random_state: Any = 0) -> Any:
         """n new rows: decoded draws from the prior, or from a Gaussian of the training codes where
         the model has no prior."""
         check_is_fitted(self)
-        return self.fitted_.schema.restore(tasks.sample(self.fitted_, n, _seed(random_state)))
+        return self.fitted_.schema.restore(tasks.sample(self.fitted_, n, seed_of(random_state)))
 
     def interpolate(self, a: Any, b: Any, steps: int = 8) -> Any:
         """``steps`` rows from row a to row b, straight through the latent space."""
@@ -377,33 +354,8 @@ def load(path: str | os.PathLike[str], modules: tuple[nn.Module, nn.Module] | No
     return ae
 
 
-def _loaded(X: Any) -> Any:
-    """Data as they are; a path is read."""
-    return find(X) if isinstance(X, (str, os.PathLike)) else X
-
-
-def _held_out(schema: Any, validation_data: Any) -> np.ndarray | None:
-    """Checked rows of what the user holds out: rows, or a pair of rows and labels."""
-    if validation_data is None:
-        return None
-    valid = validation_data[0] if isinstance(validation_data, tuple) else validation_data
-    return schema.rows(_loaded(valid))
-
-
 def _precision(rows: np.ndarray) -> type:
     return np.float64 if rows.dtype == np.float64 else np.float32
-
-
-def _seed(random_state: Any) -> int:
-    """An int seed: the one given, or one drawn from a RandomState or from fresh entropy."""
-    if random_state is None:
-        return int(np.random.SeedSequence().entropy % 2**31)
-    if isinstance(random_state, (np.random.RandomState, np.random.Generator)):
-        draw = getattr(random_state, "integers", None) or random_state.randint
-        return int(draw(2**31 - 1))
-    if isinstance(random_state, (int, np.integer)) and random_state >= 0:
-        return int(random_state)
-    raise ValueError(f"random_state={random_state!r} is not a seed: pass an int ≥ 0, a RandomState or None.")
 
 
 __all__ = ["Autoencoder", "load"]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from narrows import training
-from narrows.estimators.autoencoder import Autoencoder, _held_out, _loaded
+from narrows.estimators._fitting import held_out, introduce, loaded, order_of
+from narrows.estimators.autoencoder import Autoencoder
 
 
 def fit_many(
@@ -40,8 +41,8 @@ def fit_many(
             )
     if len(set(map(id, estimators))) < len(estimators):
         raise ValueError("fit_many got one estimator twice, but fits each in place: pass clones.")
-    X = _loaded(X)
-    orders = [estimator._order(X) for estimator in estimators]
+    X = loaded(X)
+    orders = [order_of(estimator, X) for estimator in estimators]
     first = orders[0].spec.input
     for order in orders:
         if order.spec.input != first:
@@ -52,8 +53,8 @@ def fit_many(
     schema = first.learn(X)
     rows = schema.rows(X)
     for estimator in estimators:
-        estimator._introduce(schema, X)
-    fitted = training.fit_many(orders, schema, rows, _held_out(schema, validation_data))
+        introduce(estimator, schema, X)
+    fitted = training.fit_many(orders, schema, rows, held_out(schema, validation_data))
     for estimator, result in zip(estimators, fitted, strict=True):
         estimator.fitted_ = result
     return estimators

@@ -65,8 +65,9 @@ def prepare(
     scale: str | None,
     seed: int,
     valid: np.ndarray | Rows | None,
+    affine: Affine | None = None,
 ) -> Ready:
-    """Split, scale and look at the rows."""
+    """Split, scale and look at the rows; an ``affine`` map that is given is kept."""
     check_latent_dim(latent_dim)
     device = devices.device(settings.device)
     split = _in_memory if isinstance(rows, np.ndarray) else _apart if hasattr(rows, "split") else _streamed
@@ -78,7 +79,9 @@ def prepare(
         check_complete(statistics, schema)
     if not (getattr(schema, "scaled", True) and getattr(spec.likelihood, "scaled", True)):
         scale = None  # counts have no other unit
-    affine = learn_affine(scale, statistics, mine.sample, unit=spec.likelihood.unit, levels=schema.levels)
+    if affine is None:
+        unit = spec.likelihood.unit
+        affine = learn_affine(scale, statistics, mine.sample, unit=unit, levels=schema.levels)
     bounded = check_range(spec, statistics, affine, schema)
 
     def convert(part: np.ndarray) -> torch.Tensor:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from narrows.baseline import Baseline
 from narrows.contracts import Rows, Schema, Shapes, Source
 from narrows.fitted import Fitted, Moments
 from narrows.net import Net
@@ -31,19 +34,42 @@ def fit(
     scale: str | None = "auto",
     seed: int = 0,
     valid: np.ndarray | Rows | None = None,
+    flat: bool = False,
 ) -> Fitted:
     """Train the model that ``spec`` describes on rows (n, \\*row) in the user's units.
 
     Rows that are not an array are read as they are needed, never all of them at once.
 
     ``valid`` are held-out rows for early stopping; else ``settings.validation_fraction`` of the
-    rows, drawn by ``seed``, is kept for it.
+    rows, drawn by ``seed``, is kept for it.  ``flat``: at one rate, for more rows will come.
     """
     began = time.perf_counter()
     ready = prepare(spec, schema, rows, settings, latent_dim, scale, seed, valid)
     net = build(spec, schema, ready, latent_dim, seed)
-    state = train(net, ready.source, ready.held, settings, seed)
+    state = train(net, ready.source, ready.held, settings, seed, flat=flat)
     return finish(spec, schema, ready, net, state, seed, time.perf_counter() - began)
+
+
+def resume(
+    before: Fitted,
+    rows: np.ndarray | Rows,
+    settings: Settings,
+    *,
+    valid: np.ndarray | Rows | None = None,
+    flat: bool = False,
+) -> Fitted:
+    """Go on training a copy of the network of ``before`` on rows in the user's units; what rows are and
+    how they are scaled stays, and so does the PCA beside it."""
+    began = time.perf_counter()
+    spec, schema, seed = before.spec, before.schema, before.seed
+    ready = prepare(spec, schema, rows, settings, before.latent_dim, None, seed, valid, before.affine)
+    net = copy.deepcopy(before.net).to(device=ready.device, dtype=ready.dtype)
+    done = len(before.history)
+    # Another order and other noise than before.
+    state = train(net, ready.source, ready.held, settings, seed + 7 * done, begun=True, flat=flat)
+    after = finish(spec, schema, ready, net, state, seed, time.perf_counter() - began, before.baseline)
+    later = tuple({**row, "epoch": row["epoch"] + done} for row in after.history)
+    return replace(after, history=before.history + later)
 
 
 def build(spec: Spec, schema: Schema, ready: Ready, latent_dim: int | str, seed: int) -> Net:
@@ -56,7 +82,14 @@ def build(spec: Spec, schema: Schema, ready: Ready, latent_dim: int | str, seed:
 
 
 def finish(
-    spec: Spec, schema: Schema, ready: Ready, net: Net, state: Progress, seed: int, seconds: float
+    spec: Spec,
+    schema: Schema,
+    ready: Ready,
+    net: Net,
+    state: Progress,
+    seed: int,
+    seconds: float,
+    baseline: Baseline | None = None,
 ) -> Fitted:
     """What is kept of a fit."""
     training: dict[str, Any] = {
@@ -69,7 +102,15 @@ def finish(
     }
     codes = moments(net, ready.source)
     return Fitted(
-        spec, schema, ready.affine, net, ready.baseline, codes, seed, tuple(state.history), training
+        spec,
+        schema,
+        ready.affine,
+        net,
+        ready.baseline if baseline is None else baseline,
+        codes,
+        seed,
+        tuple(state.history),
+        training,
     )
 
 

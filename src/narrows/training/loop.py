@@ -45,18 +45,29 @@ class Progress:
     interrupted: bool = False
 
 
-def train(net: Net, rows: Source, valid: Source | None, settings: Settings, seed: int) -> Progress:
-    """Fit ``net`` to ``rows``; with ``valid``, stop by it and leave the best weights in place.
+def train(
+    net: Net,
+    rows: Source,
+    valid: Source | None,
+    settings: Settings,
+    seed: int,
+    *,
+    begun: bool = False,
+    flat: bool = False,
+) -> Progress:
+    """Fit ``net`` to ``rows``; with ``valid``, stop by it and leave the best weights in place.  ``begun``:
+    it was trained before, and goes on from there; ``flat``: at one rate, for it may go on again.
 
     Rows are visited in a new order every epoch.  The objective is summed over features and
     averaged over rows.
     """
     size = settings.batch(len(rows))
-    plan = Plan.made(settings, rows.steps(size), valid is not None)
+    plan = Plan.made(settings, rows.steps(size), valid is not None, flat)
     how = {
         "weight_decay": settings.weight_decay,
         "precision": settings.precision,
         "shown": bool(settings.callbacks),
+        "begun": begun,
     }
     engine = Solo(net, rows, valid, size=size, total=plan.steps * plan.epochs, seed=seed, **how)
     run = course(net, plan, settings, engine.restart)
@@ -137,17 +148,19 @@ def conduct(
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a fit means to be: ``epochs`` of ``steps`` each; ``stoppable`` by held-out rows."""
+    """How long a fit means to be: ``epochs`` of ``steps`` each; ``stoppable`` by held-out rows; ``flat``:
+    at one rate."""
 
     steps: int
     epochs: int
     stoppable: bool
+    flat: bool = False
 
     @classmethod
-    def made(cls, settings: Settings, steps: int, held_out: bool) -> Plan:
+    def made(cls, settings: Settings, steps: int, held_out: bool, flat: bool = False) -> Plan:
         stoppable = held_out and settings.patience is not None
         planned = max(math.ceil(STEPS / steps), settings.patience) if stoppable else settings.max_epochs
-        return cls(steps, min(settings.max_epochs, planned), stoppable)
+        return cls(steps, min(settings.max_epochs, planned), stoppable, flat)
 
 
 def course(
@@ -159,7 +172,7 @@ def course(
     """
     state = Progress(net, settings)
     steps, epochs, total = plan.steps, plan.epochs, plan.steps * plan.epochs
-    schedule = Schedule(settings.rate(net), total)
+    schedule = Schedule(settings.rate(net), total, plan.flat)
     if epochs < settings.max_epochs:
         state.reason = f"the {epochs} epochs planned are done; patience=None trains all {settings.max_epochs}"
     best, slow, tries, step, turned = Best(net), 1.0, 0, 0, 0

@@ -10,20 +10,22 @@ from __future__ import annotations
 WARMUP = 0.1  # share of the steps spent rising to the peak, at most WARMUP_STEPS
 WARMUP_STEPS = 500
 COOLDOWN = 0.5  # share of all steps spent falling
+FLAT = 0.2  # of the peak, where the rate never falls
 
 
 class Schedule:
-    """Rate at each of ``total`` steps, rising to ``peak``, then held, then falling to 0.
+    """Rate at each of ``total`` steps, rising to ``peak``, then held, then falling to 0; or, ``flat``, the
+    same all the time, for training that may go on.
 
     >>> s = Schedule(peak=1.0, total=100)
     >>> s.rate(9), s.rate(30), round(s.rate(99), 4)
     (1.0, 1.0, 0.02)
     """
 
-    def __init__(self, peak: float, total: int):
-        self.peak = peak
-        self.rise = max(1, min(WARMUP_STEPS, int(WARMUP * total)))
-        self.turn = max(self.rise, int((1 - COOLDOWN) * total))
+    def __init__(self, peak: float, total: int, flat: bool = False):
+        self.peak = FLAT * peak if flat else peak
+        self.rise = 0 if flat else max(1, min(WARMUP_STEPS, int(WARMUP * total)))
+        self.turn = total if flat else max(self.rise, int((1 - COOLDOWN) * total))
         self.end = total
 
     def rate(self, step: int) -> float:

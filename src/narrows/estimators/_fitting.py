@@ -1,0 +1,108 @@
+"""From an estimator's parameters and a user's data to a fitted model."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from narrows.estimators._params import CHOICES
+from narrows.inputs.lazy import is_lazy
+from narrows.inputs.schemas import infer
+from narrows.sources.found import find
+from narrows.spec import Spec
+from narrows.training import Order, Settings, fit, resume
+
+if TYPE_CHECKING:
+    from narrows.estimators.autoencoder import Autoencoder
+
+ONCE = {"max_epochs": 1, "patience": None, "validation_fraction": 0.0}  # one pass, for more will come
+
+
+def train(ae: Autoencoder, X: Any, validation_data: Any, again: bool, once: bool = False) -> None:
+    """Fit anew, or go on ``again`` from what is there; ``once``: one pass, at one rate."""
+    X = loaded(X)
+    order = order_of(ae, X, ae.fitted_.spec.input if again else None)
+    settings = dataclasses.replace(order.settings, **ONCE) if once else order.settings
+    if again:
+        _check_same(ae, order)
+        rows = ae._rows(X)
+        valid = held_out(ae.fitted_.schema, validation_data)
+        ae.fitted_ = resume(ae.fitted_, rows, settings, valid=valid, flat=once)
+        return
+    schema = order.spec.input.learn(X)
+    rows = schema.rows(X)
+    introduce(ae, schema, X)
+    ae.fitted_ = fit(
+        order.spec,
+        schema,
+        rows,
+        settings,
+        latent_dim=order.latent_dim,
+        scale=order.scale,
+        seed=order.seed,
+        valid=held_out(schema, validation_data),
+        flat=once,
+    )
+
+
+def order_of(ae: Autoencoder, X: Any, input: Any = None) -> Order:
+    """The parameters, resolved and checked, as training takes them; ``input`` in place of one that X
+    would have to show."""
+    settings = Settings(**{f: getattr(ae, f) for f in Settings.__dataclass_fields__})
+    parts = [getattr(ae, name) for name in (*CHOICES, "penalties")]
+    spec = Spec.resolved(*parts)
+    if spec.input is None:
+        found = infer(X, getattr(spec.backbone, "signals", False)) if input is None else input
+        spec = Spec.resolved(found, *parts[1:])
+    return Order(spec, settings, ae.latent_dim, ae.scale, seed_of(ae.random_state))
+
+
+def _check_same(ae: Autoencoder, order: Order) -> None:
+    """Whether the parameters still describe the network that is there."""
+    if order.spec != ae.fitted_.spec or order.latent_dim not in ("auto", ae.latent_dim_):
+        raise ValueError(
+            "The choices have changed since the model was fitted, but training was to go on from its weights:"
+            " pass warm_start=False, or fit a new Autoencoder."
+        )
+
+
+def introduce(ae: Autoencoder, schema: Any, X: Any) -> None:
+    """Let the estimator remember names and number of columns, as scikit-learn asks for, and where
+    windows begin."""
+    ae.__dict__.pop("window_index_", None)
+    if getattr(schema, "windowed", False):
+        ae.window_index_ = schema.window_index(X)
+    if schema.row == (schema.features,):
+        validate_data(ae, X[0:1] if is_lazy(X) else X, skip_check_array=True)
+    else:
+        ae.n_features_in_ = schema.features
+        ae.__dict__.pop("feature_names_in_", None)
+
+
+def loaded(X: Any) -> Any:
+    """Data as they are; a path is read."""
+    return find(X) if isinstance(X, (str, os.PathLike)) else X
+
+
+def held_out(schema: Any, validation_data: Any) -> Any:
+    """Checked rows of what the user holds out: rows, or a pair of rows and labels."""
+    if validation_data is None:
+        return None
+    valid = validation_data[0] if isinstance(validation_data, tuple) else validation_data
+    return schema.rows(loaded(valid))
+
+
+def seed_of(random_state: Any) -> int:
+    """An int seed: the one given, or one drawn from a RandomState or from fresh entropy."""
+    if random_state is None:
+        return int(np.random.SeedSequence().entropy % 2**31)
+    if isinstance(random_state, (np.random.RandomState, np.random.Generator)):
+        draw = getattr(random_state, "integers", None) or random_state.randint
+        return int(draw(2**31 - 1))
+    if isinstance(random_state, (int, np.integer)) and random_state >= 0:
+        return int(random_state)
+    raise ValueError(f"random_state={random_state!r} is not a seed: pass an int ≥ 0, a RandomState or None.")
