@@ -46,7 +46,9 @@ def nab(seed: int) -> Figures:
 
     table = pd.read_parquet(data("nab.parquet"))
     name = table.groupby("series").size().idxmax()
-    series = table[table["series"] == name][["timestamp", "value"]].reset_index(drop=True)
+    series = (
+        table[table["series"] == name].sort_values("timestamp")[["timestamp", "value"]].reset_index(drop=True)
+    )
     cut = int(len(series) * 0.8)
     signals = nw.inputs.Signals(window=96, time="timestamp")
     schema = signals.learn(series)

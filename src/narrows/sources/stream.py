@@ -11,7 +11,7 @@ from torch import Tensor
 
 from narrows.contracts import Batch, Rows
 
-BUFFER = 1 << 25  # numbers that are shuffled together (128 MiB in float32, twice: one is read ahead)
+BUFFER = 1 << 24  # numbers that are shuffled together (64 MiB in float32, twice: one is read ahead)
 PIECES = 64  # places that a sample is taken from
 
 Span = tuple[int, int]
