@@ -267,6 +267,35 @@ def test_info_counts_what_is_not_a_number(here, capsys):
     assert "NaN at row 0" in facts["why"]
 
 
+def test_an_empty_column_is_shown(here, capsys):
+    (here / "hollow.csv").write_text("a,b\n1,\n2,\n")
+    assert main(["info", "hollow.csv"]) == 0
+    assert "'b' is missing in every row" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_sparse_matrix_and_a_sound(here, capsys):
+    import scipy.io
+    import scipy.io.wavfile
+    import scipy.sparse
+
+    scipy.io.mmwrite(here / "c.mtx", scipy.sparse.random(30, 5, 0.4, random_state=0))
+    assert main(["fit", "c.mtx", "--out", "c.safetensors", *QUICK]) == 0
+    for words in (
+        ["info", "c.mtx"],
+        ["evaluate", "c.safetensors", "c.mtx"],
+        ["transform", "c.safetensors", "c.mtx"],
+    ):
+        assert main(words) == 0
+    sound = (1000 * np.sin(np.arange(900) / 9)).astype(np.int16)
+    scipy.io.wavfile.write(here / "s.wav", 8000, sound)
+    assert main(["fit", "s.wav", "--out", "s.safetensors", *QUICK]) == 2
+    assert "1 sound of 900 to 900 samples" in capsys.readouterr().err
+    windows = ["--set", "input=signals", "--set", "input.window=64"]
+    assert main(["fit", "s.wav", *windows, "--out", "s.safetensors", *QUICK]) == 0
+    assert main(["reconstruct", "s.safetensors", "s.wav", "--out", "r.npy"]) == 0
+    assert np.load(here / "r.npy").shape[-2:] == (900, 1)
+
+
 def test_several_files_are_one_table(here, capsys):
     import pyarrow as pa
     import pyarrow.parquet as pq

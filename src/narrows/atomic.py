@@ -6,6 +6,7 @@ file in the same folder, are forced to the disk, and are renamed onto the target
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -44,8 +45,11 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         _sync(temporary, os.O_RDWR)
         os.replace(temporary, final)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            reason = f"the disk is full, so '{target}' was not written; free some space or write elsewhere"
+            raise OSError(errno.ENOSPC, reason) from None
         raise
     if hasattr(os, "O_DIRECTORY"):  # the rename itself lives in the folder; Windows cannot open one
         _sync(final.parent, os.O_RDONLY | os.O_DIRECTORY)

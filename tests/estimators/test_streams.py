@@ -243,6 +243,17 @@ def test_sparse_files(tmp_path):
         found.find(tmp_path / "x.mtx")
 
 
+def test_overlapping_pieces_are_written_as_one(tmp_path, X):
+    signals = nw.Autoencoder(2, input=nw.inputs.Signals(window=16), **QUICK).fit(X[:200])
+    patches = nw.Autoencoder(2, input=nw.inputs.Patches(size=4), **QUICK).fit(X[:120].reshape(2, 10, 36))
+    for ae, rows in ((signals, X[:200]), (patches, X[:120].reshape(2, 10, 36))):
+        assert ae.reconstruct(rows, out=tmp_path / "r.npy") == tmp_path / "r.npy"
+        assert np.array_equal(np.load(tmp_path / "r.npy"), ae.reconstruct(rows))
+    two = [X[:60].reshape(20, 18), X[:120].reshape(40, 18)]
+    with pytest.raises(ValueError, match="2 answers of different sizes"):
+        patches.reconstruct(two, out=tmp_path / "r.npy")
+
+
 def test_a_polars_frame_is_answered_as_ever(X):
     frame = pl.DataFrame(X, schema=[f"c{i}" for i in range(COLUMNS)])
     assert isinstance(nw.Autoencoder(2, **QUICK).fit(frame).reconstruct(frame), pl.DataFrame)

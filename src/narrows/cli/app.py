@@ -24,7 +24,8 @@ USER_ERRORS = (ValueError, OSError, TypeError, ImportError)
 HELP = """\
 Fit any data once, then use every verb an autoencoder has.
 
-DATA is the path of a .csv, .parquet, .npy or .npz file, or the name of
+DATA is the path of a .csv, .parquet, .npy, .npz, .mtx or .wav file, of a
+folder of Parquet files, pictures or sounds, or the name of
 built-in data: digits, mnist or fashion_mnist, with :train or :test behind it
 for one part. MODEL is a .safetensors file that 'narrows fit' wrote.
 

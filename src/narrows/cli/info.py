@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from narrows.cli.options import MODEL_ENDING, Json, check_model, read_data
+from narrows.cli.options import MODEL_ENDING, Json, check_model, count, read_data
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +55,7 @@ def info(
     elif isinstance(rows, pyarrow.Table):
         facts = _table_facts(rows)
     else:
-        facts = {"rows": len(rows), "shape": list(getattr(rows, "shape", (len(rows),)))}
+        facts = {"rows": count(rows), "shape": list(getattr(rows, "shape", (count(rows),)))}
     facts |= _schema_facts(rows, facts)
     if json:
         tables.print_json(facts)
@@ -124,6 +124,6 @@ def _column_facts(name: str, column: pyarrow.ChunkedArray) -> dict[str, Any]:
         numbers = column.cast(pyarrow.int8()) if pyarrow.types.is_boolean(kind) else column
         facts |= pc.min_max(numbers).as_py()
         facts["mean"] = pc.mean(numbers).as_py()
-    else:
+    elif not pyarrow.types.is_null(kind):
         facts["distinct"] = pc.count_distinct(column.drop_null()).as_py()
     return facts

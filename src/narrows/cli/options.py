@@ -67,6 +67,11 @@ def read_data(names: str | Sequence[str]) -> Any:
     return found.find(name)
 
 
+def count(rows: Any) -> int:
+    """How many rows there are; a sparse matrix does not say by ``len``."""
+    return rows.shape[0] if hasattr(rows, "shape") else len(rows)
+
+
 def load_model(name: str) -> Autoencoder:
     """The model that a MODEL argument means."""
     check_model(name)

@@ -14,6 +14,7 @@ from narrows.cli.options import (
     Seed,
     build_model,
     check_model,
+    count,
     data_ending,
     load_model,
     output_path,
@@ -122,6 +123,8 @@ def fit(
         narrows fit table.csv --recipe denoising --set noise=0.3
         narrows fit images.npy --set backbone.hidden=[512,128] --epochs 30
         narrows fit sensors/*.parquet --out m.safetensors
+        narrows fit sound.wav --set input=signals --set input.window=256
+        narrows fit photos --recipe convolutional --set input=patches
     """
     from narrows.cli import tables
 
@@ -144,7 +147,7 @@ def fit(
     facts = {
         "model": str(path),
         "recipe": recipe,
-        "rows": len(rows),
+        "rows": count(rows),
         "features": model.n_features_in_,
         "latent_dim": model.latent_dim_,
         "epochs": len(model.history_),
@@ -228,7 +231,7 @@ def evaluate(model: Model, data: Data, /, *, json: Json = False) -> None:
     if json:
         tables.print_json(metrics)
     else:
-        tables.print_metrics(metrics, f"{model} on {' '.join(data)}, {len(rows)} rows")
+        tables.print_metrics(metrics, f"{model} on {' '.join(data)}, {count(rows)} rows")
 
 
 def sample(
@@ -281,9 +284,10 @@ def _answer(fitted: Any, verb: str, data: tuple[str, ...], path: Path, quiet: bo
     fitted.set_params(verbose=0 if quiet else 1)
     getattr(fitted, verb)(rows, out=path)
     if not quiet:
-        shape = getattr(rows, "shape", (len(rows),))
-        width = [fitted.latent_dim_] if verb == "transform" else list(shape[1:])
-        print(f"wrote {path}: {' × '.join(str(length) for length in [shape[0], *width])}")
+        names = getattr(fitted, "fitted_", None) and fitted.fitted_.schema.names
+        width = [len(names)] if names else list(getattr(rows, "shape", ())[1:])
+        width = [fitted.latent_dim_] if verb == "transform" else width
+        print(f"wrote {path}: {' × '.join(str(length) for length in [count(rows), *width])}")
 
 
 def _write(path: Path, rows: Any, quiet: bool) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from narrows.fitted import Fitted
 from narrows.header import damaged
 from narrows.inputs import _checks
 from narrows.inputs.lazy import is_lazy
+from narrows.sources.files import write
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -248,7 +250,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         verb: Callable[[Any, Any], Any],
         X: Any,
         out: str | os.PathLike[str] | None = None,
-        names: list[str] | None = None,
+        names: Sequence[str] | None = None,
     ) -> Any:
         """``verb(rows, X)``, or piece by piece ``verb(rows, None)`` where rows are read on demand."""
         check_is_fitted(self)
@@ -256,11 +258,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         rows, lazy = self._rows(X, finite=False), is_lazy(X)
         # Windows and patches overlap, so their answers only go together as a whole.
         lazy = lazy and not hasattr(rows, "split")
+        if not lazy:
+            answer = verb(rows, X)
+            if out is not None:
+                write(out, answer, names)
+            return answer if out is None else Path(out)
         if out is not None:
-            pieces = rows if lazy else streams.Whole(rows)
-            like = None if lazy else X
-            return streams.written(lambda part: verb(part, like), pieces, out, names, self.verbose)
-        return streams.gathered(lambda part: verb(part, None), rows, self.verbose) if lazy else verb(rows, X)
+            return streams.written(lambda part: verb(part, None), rows, out, names, self.verbose)
+        return streams.gathered(lambda part: verb(part, None), rows, self.verbose)
 
     def inverse_transform(self, Z: Any) -> Any:
         """Rows for codes Z (n, latent_dim), in the user's units, shape and frame library."""
@@ -279,7 +284,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def reconstruct(self, X: Any, out: str | os.PathLike[str] | None = None) -> Any:
         """X after a trip through its codes, in the user's units, shape and frame library; ``out`` as in
         :meth:`transform`."""
-        return self._answered(self._reconstructed, X, out)
+        check_is_fitted(self)
+        return self._answered(self._reconstructed, X, out, self.fitted_.schema.names)
 
     def _reconstructed(self, rows: Any, like: Any) -> Any:
         answer = tasks.reconstruct(self.fitted_, rows).astype(_precision(rows), copy=False)

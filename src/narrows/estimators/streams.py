@@ -18,23 +18,9 @@ ENTRIES = 1 << 23  # numbers in the rows of one piece
 LEAST = 64  # rows of one piece, though
 
 
-class Whole:
-    """Rows in memory, handed out in one piece."""
-
-    def __init__(self, X: Any):
-        self.X, self.shape = X, (len(X), 1)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, which: slice) -> Any:
-        return self.X
-
-
 def answers(verb: Callable[[Any], Any], X: Any, verbose: int = 0) -> Iterator[Any]:
     """What ``verb`` says to one piece of X after the other; with a bar if ``verbose``."""
     step = max(LEAST, ENTRIES // max(1, int(np.prod(X.shape[1:], dtype=np.int64))))
-    step = len(X) if isinstance(X, Whole) else step
     starts = range(0, len(X), step)
     console = Console(stderr=True)
     with ThreadPoolExecutor(1) as reader:  # one piece is read while another is worked on

@@ -41,6 +41,13 @@ def infer(X: Any, signals: bool = False) -> Vectors | Images | Table | Counts | 
     frame = as_frame(X)
     if frame is not None and needs_types(frame):
         return Table()
+    if getattr(X, "uncut", False):
+        lengths = sorted(map(len, X))
+        raise ValueError(
+            f"X holds {len(X)} sound{'s' if len(X) > 1 else ''} of {lengths[0]} to {lengths[-1]} samples, which"
+            " have to be cut into windows: pass input=Signals(window=1024), on the command line --set input=signals"
+            " --set input.window=1024."
+        )
     if signals:  # the backbone reads nothing else
         return Signals()
     return Images() if getattr(X, "ndim", None) in (3, 4) or _nested(X) in (3, 4) else Vectors()

@@ -224,8 +224,8 @@ class SignalsSchema:
         for column in names:
             if frame.schema[column].is_temporal():
                 raise ValueError(
-                    f"Column {column!r} holds times, but channels are numbers: pass Signals(time={column!r}) if they"
-                    " are the times of the rows."
+                    f"Column {column!r} holds times, but channels are numbers: pass Signals(window=…, time={column!r})"
+                    " if they are the times of the rows."
                 )
         if self.time is not None and self.time in frame.columns:
             times = frame.get_column(self.time)

@@ -62,6 +62,13 @@ def write(path: str | os.PathLike[str], rows: Any, names: Sequence[str] | None =
         ValueError: the ending is unknown, or a frame with columns that are not numbers is to be an array.
     """
     ending = check_ending(path)
+    if isinstance(rows, list) and len(rows) == 1:
+        rows = rows[0]
+    if isinstance(rows, list):
+        raise ValueError(
+            f"there are {len(rows)} answers of different sizes, but '{path}' holds one array or table; write them one"
+            " by one."
+        )
     if ending in (".npy", ".npz"):
         array = rows if isinstance(rows, np.ndarray) else _as_array(rows, path)
         with atomic_path(path) as temporary, temporary.open("wb") as file:

@@ -13,6 +13,12 @@ from narrows.sources.files import ENDINGS, read
 LARGE = 1 << 28  # bytes of a file from which on it is read as it is needed
 
 
+class Series(list):
+    """Sounds, (time, channels) each: rows only once they are cut into windows."""
+
+    uncut = True
+
+
 def find(path: str | os.PathLike[str]) -> Any:
     """The rows at a path: an array, an Arrow table, a sparse matrix, or rows that are read on demand.
 
@@ -33,7 +39,7 @@ def find(path: str | os.PathLike[str]) -> Any:
     if ending == ".wav":
         from narrows.sources import wav
 
-        return wav.read(file).series
+        return Series(wav.read(file).series)
     if ending == ".mtx" or (ending == ".npz" and file.is_file() and _is_sparse(file)):
         return _sparse(file)
     if ending == ".npy" and file.is_file() and file.stat().st_size >= LARGE:
@@ -57,7 +63,7 @@ def find_several(paths: Sequence[str]) -> Any:
         rows = Parquet(paths)
         return rows if sum(file.stat().st_size for file in rows.files) >= LARGE else rows[:]
     if endings == {".wav"}:
-        return [series for path in paths for series in find(path)]
+        return Series(series for path in paths for series in find(path))
     raise ValueError(
         f"{len(paths)} files that end in {', '.join(sorted(endings)) or 'nothing'} were given, but only several"
         " .parquet or several .wav files are one set of data; give one file."
@@ -73,7 +79,7 @@ def _several(path: str | os.PathLike[str]) -> Any:
     if image_files(path):
         return ImageFolder(path)
     if wav.wav_files(path):
-        return wav.read(path).series
+        return Series(wav.read(path).series)
     if folder.is_dir() and not any(folder.rglob("*.parquet")):
         raise FileNotFoundError(
             f"the folder '{path}' holds no parquet files, pictures or sounds; give a {', '.join(ENDINGS)} file or a"

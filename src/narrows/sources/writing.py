@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -30,16 +29,8 @@ def writing(path: str | os.PathLike[str], rows: int, names: Sequence[str] | None
     """
     ending = check_ending(path)
     opened = {".npy": _npy, ".npz": _npz, ".csv": _csv, ".parquet": _parquet}[ending]
-    try:
-        with atomic_path(path) as temporary, ExitStack() as stack:
-            yield opened(stack, temporary, rows, names)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise OSError(
-                errno.ENOSPC,
-                f"the disk is full, so '{path}' was not written; free some space or write elsewhere",
-            ) from None
-        raise
+    with atomic_path(path) as temporary, ExitStack() as stack:
+        yield opened(stack, temporary, rows, names)
 
 
 def _npy(stack: ExitStack, path: Path, rows: int, names: Sequence[str] | None) -> Append:

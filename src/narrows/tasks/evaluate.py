@@ -27,10 +27,11 @@ def evaluate(fitted: Fitted, rows: np.ndarray | Rows) -> dict[str, float]:
                    training rows (categories one-hot, gaps at the mean).
     ``pca_nll``    nll of probabilistic PCA, the linear Gaussian model with as many latents: what
                    ``−score`` must beat under a Normal likelihood (NaN when PCA leaves nothing out, and
-                   for rows with categories or gaps).
+                   for rows with categories or gaps or under a likelihood that gives probabilities).
     """
     levels = fitted.schema.levels
     number = np.broadcast_to(True if levels is None else np.array(levels) == 0, rows.shape[1:])
+    density = number.all() and fitted.net.likelihood.continuous  # a probability is no density
     centre = _mean(rows, fitted.schema.missing)
     apart = levels is not None
     ours, linear = (_Errors(centre, number, apart) for _ in range(2))
@@ -43,7 +44,7 @@ def evaluate(fitted: Fitted, rows: np.ndarray | Rows) -> dict[str, float]:
         plane = undesign(fitted.baseline.reconstruct(flat), levels, part.shape[1:])
         ours.add(reconstruct(fitted, part), part)
         linear.add(plane * fitted.affine.scale + fitted.affine.shift, part)
-        pca_nll += float(fitted.baseline.nll(flat).sum()) if number.all() else math.nan
+        pca_nll += float(fitted.baseline.nll(flat).sum()) if density else math.nan
     figures = {
         **ours.figures(""),
         "nll": float(sums[0]) / len(rows),
