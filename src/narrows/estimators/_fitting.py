@@ -1,12 +1,13 @@
-"""From an estimator's parameters and a user's data to a fitted model."""
+"""From an Autoencoder's parameters and a user's data to a fitted model."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from narrows.estimators._params import CHOICES
@@ -16,13 +17,10 @@ from narrows.sources.found import find
 from narrows.spec import Spec
 from narrows.training import Order, Settings, fit, resume
 
-if TYPE_CHECKING:
-    from narrows.estimators.autoencoder import Autoencoder
-
 ONCE = {"max_epochs": 1, "patience": None, "validation_fraction": 0.0}  # one pass, for more will come
 
 
-def train(ae: Autoencoder, X: Any, validation_data: Any, again: bool, once: bool = False) -> None:
+def train(ae: BaseEstimator, X: Any, validation_data: Any, again: bool, once: bool = False) -> None:
     """Fit anew, or go on ``again`` from what is there; ``once``: one pass, at one rate."""
     X = loaded(X)
     order = order_of(ae, X, ae.fitted_.spec.input if again else None)
@@ -49,7 +47,7 @@ def train(ae: Autoencoder, X: Any, validation_data: Any, again: bool, once: bool
     )
 
 
-def order_of(ae: Autoencoder, X: Any, input: Any = None) -> Order:
+def order_of(ae: BaseEstimator, X: Any, input: Any = None) -> Order:
     """The parameters, resolved and checked, as training takes them; ``input`` in place of one that X
     would have to show."""
     settings = Settings(**{f: getattr(ae, f) for f in Settings.__dataclass_fields__})
@@ -61,7 +59,7 @@ def order_of(ae: Autoencoder, X: Any, input: Any = None) -> Order:
     return Order(spec, settings, ae.latent_dim, ae.scale, seed_of(ae.random_state))
 
 
-def _check_same(ae: Autoencoder, order: Order) -> None:
+def _check_same(ae: BaseEstimator, order: Order) -> None:
     """Whether the parameters still describe the network that is there."""
     if order.spec != ae.fitted_.spec or order.latent_dim not in ("auto", ae.latent_dim_):
         raise ValueError(
@@ -70,7 +68,7 @@ def _check_same(ae: Autoencoder, order: Order) -> None:
         )
 
 
-def introduce(ae: Autoencoder, schema: Any, X: Any) -> None:
+def introduce(ae: BaseEstimator, schema: Any, X: Any) -> None:
     """Let the estimator remember names and number of columns, as scikit-learn asks for, and where
     windows begin."""
     ae.__dict__.pop("window_index_", None)

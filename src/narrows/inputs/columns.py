@@ -148,7 +148,7 @@ def _of_type(name: str, kind: Any, category: bool) -> Column:
     if pa.types.is_date(kind) or pa.types.is_duration(kind):
         return Column(name, "time", _name(kind))
     raise ValueError(
-        f"Column {name!r} is of type {kind}, but numbers, categories, booleans or times were expected:"
+        f"Column {name!r} is of type {kind}, but numbers, categories, booleans or timestamps were expected:"
         " convert or drop it."
     )
 
