@@ -48,6 +48,11 @@ def _array(file: Any, rows: int) -> Append:
     def append(part: Any) -> None:
         nonlocal begun
         array = np.ascontiguousarray(part)
+        if array.dtype.hasobject:  # its bytes would be addresses
+            raise ValueError(
+                "the answers are a table with columns that are not numbers, but an array was to be written; give a"
+                " .csv or .parquet name."
+            )
         if not begun:
             header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False}
             np.lib.format.write_array_header_2_0(file, header | {"shape": (rows, *array.shape[1:])})
