@@ -284,7 +284,7 @@ def _answer(fitted: Any, verb: str, data: tuple[str, ...], path: Path, quiet: bo
     fitted.set_params(verbose=0 if quiet else 1)
     getattr(fitted, verb)(rows, out=path)
     if not quiet:
-        names = getattr(fitted, "fitted_", None) and fitted.fitted_.schema.names
+        names = fitted.fitted_.schema.names
         width = [len(names)] if names else list(getattr(rows, "shape", ())[1:])
         width = [fitted.latent_dim_] if verb == "transform" else width
         print(f"wrote {path}: {' × '.join(str(length) for length in [count(rows), *width])}")

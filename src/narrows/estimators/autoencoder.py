@@ -35,7 +35,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Numbers in one code; "auto" takes as many as principal components that hold 95% of the
         variance, between 2 and 64.
     input : part
-        ``inputs.Vectors`` for 2-D data and frames, ``inputs.Images`` for 3-D and 4-D arrays.
+        By default ``inputs.Vectors`` for 2-D data and frames of complete numbers, ``inputs.Table`` for
+        other frames, ``inputs.Counts`` for sparse matrices, ``inputs.Images`` for 3-D and 4-D arrays
+        (``inputs.Signals`` with the backbones Conv1d and Recurrent).
     scale : None, "auto", "standard", "minmax" or "robust"
         "auto" is min-max for images and for data within [0, 1] or 0…255 (one range for all columns
         where they share it; data that fill [0, 1] are left as they are), else standard.  Answers
