@@ -17,7 +17,7 @@ from narrows.cli import app, main, tables
 from narrows.sources import files
 
 QUICK = ["--epochs", "2", "--quiet"]
-VERBS = ["demo", "fit", "transform", "reconstruct", "evaluate", "sample", "info"]
+VERBS = ["demo", "fit", "transform", "reconstruct", "evaluate", "sample", "detect", "info"]
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,9 @@ from narrows._version import __version__
 
 _ROOMS = (
     "backbones", "bottlenecks", "corruptions", "datasets", "demo", "inputs", "likelihoods", "penalties", "priors",
-    "recipes", "report", "sources", "tasks", "training",
+    "recipes", "report", "scores", "sources", "tasks", "training",
 )  # fmt: skip
-_NAMES = {"Autoencoder": "estimators", "fit_many": "estimators", "load": "estimators"}
+_NAMES = dict.fromkeys(("AnomalyDetector", "Autoencoder", "fit_many", "load"), "estimators")
 
 __all__ = ["__version__", *_NAMES, *_ROOMS]
 

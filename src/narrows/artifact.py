@@ -11,6 +11,7 @@ import json
 import math
 import re
 import struct
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +33,57 @@ from narrows.inputs.schemas import schema_from_json
 from narrows.net import Net
 from narrows.spec import Spec
 
-__all__ = ["describe", "load", "save"]
+__all__ = ["Model", "Task", "describe", "load", "save"]
 
 SEAL = re.compile(r', "checksum": "[0-9a-f]{64}"}$')
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
-def save(path: str | Path, fitted: Fitted, params: dict[str, Any], names: list[str] | None) -> None:
-    """Write the model; ``params`` are the estimator's own parameters as JSON, ``names`` its columns'.
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A fitted model as a file holds it: ``params`` are the estimator's own parameters as JSON, ``names``
+    its columns'."""
+
+    fitted: Fitted
+    params: dict[str, Any]
+    names: list[str] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What an estimator learned beyond its models: ``face`` is its name, ``params`` its parameters and
+    ``state`` the rest as JSON, ``arrays`` its numbers; ``others`` are further models than the first."""
+
+    face: str
+    params: dict[str, Any]
+    state: dict[str, Any]
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    others: tuple[Model, ...] = ()
+
+
+def save(path: str | Path, model: Model, task: Task | None = None) -> None:
+    """Write the model, and the task that it is used for; such a file is one of the model, too.
 
     The file appears whole or not at all.
     """
+    document, tensors = _packed(model)
+    if task is not None:
+        document["task"] = {"face": task.face, "params": task.params, "state": task.state, "others": []}
+        tensors |= {f"task.{name}": torch.from_numpy(np.array(a)) for name, a in task.arrays.items()}
+        for i, other in enumerate(task.others):
+            mine, numbers = _packed(other)
+            document["task"]["others"].append(mine)
+            tensors |= {f"other{i}.{name}": t for name, t in numbers.items()}
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    # One entry: with several, safetensors would write them in an order of its own, differently each time.
+    metadata = {"narrows": sealed(json.dumps(document), tensors)}
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(tensors, metadata))
+
+
+def _packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The model's description and its numbers."""
+    fitted = model.fitted
     tensors = {f"net.{k}": v for k, v in fitted.net.state_dict().items()}
     tensors |= {
         "scale.shift": torch.as_tensor(fitted.affine.shift),
@@ -53,7 +94,6 @@ def save(path: str | Path, fitted: Fitted, params: dict[str, Any], names: list[s
     }
     if fitted.codes is not None:
         tensors |= {"codes.mean": fitted.codes.mean, "codes.factor": fitted.codes.factor}
-    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     document = {
         "format": FORMAT,
         "spec": fitted.spec.to_json(),
@@ -62,23 +102,19 @@ def save(path: str | Path, fitted: Fitted, params: dict[str, Any], names: list[s
         "bounded": fitted.net.shapes.bounded,
         "dtype": str(fitted.dtype).removeprefix("torch."),
         "noise": fitted.baseline.noise,
+        "coded": None if fitted.codes is None else fitted.codes.rows,
         "seed": fitted.seed,
-        "params": params,
-        "names": names,
+        "params": model.params,
+        "names": model.names,
         "training": fitted.training,
         "history": list(fitted.history),
         "versions": {"narrows": __version__, "torch": torch.__version__, "numpy": np.__version__},
     }
-    # One entry: with several, safetensors would write them in an order of its own, differently each time.
-    metadata = {"narrows": sealed(json.dumps(document), tensors)}
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(safetensors.torch.save(tensors, metadata))
+    return document, tensors
 
 
-def load(
-    path: str | Path, modules: tuple[nn.Module, nn.Module] | None = None
-) -> tuple[Fitted, dict[str, Any], list[str] | None]:
-    """Read a model back, with its ``params`` and ``names``.
+def load(path: str | Path, modules: tuple[nn.Module, nn.Module] | None = None) -> tuple[Model, Task | None]:
+    """Read a model back, and its task if it was saved with one.
 
     ``modules`` are the networks of a model that was fitted with the user's own.
     """
@@ -92,11 +128,32 @@ def load(
         written = text(path)
         if sealed(SEAL.sub("}", written), tensors) != written:
             raise damaged(path, "its checksum does not match")
-        fitted = _rebuilt(path, document, tensors, modules)
-        return fitted, document["params"], document["names"]
+        model = _unpacked(path, document, tensors, modules)
+        if "task" not in document:
+            return model, None
+        found = document["task"]
+        others = [
+            _unpacked(path, other, _within(tensors, f"other{i}."), modules)
+            for i, other in enumerate(found["others"])
+        ]
+        arrays = {name: t.numpy() for name, t in _within(tensors, "task.").items()}
+        return model, Task(found["face"], found["params"], found["state"], arrays, tuple(others))
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError, RuntimeError) as error:
         # A forged file may have a right checksum over nonsense.
         raise damaged(path, f"its parts do not fit together: {str(error).splitlines()[0]}") from None
+
+
+def _within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _unpacked(
+    path: str | Path,
+    document: dict[str, Any],
+    tensors: dict[str, Tensor],
+    modules: tuple[nn.Module, nn.Module] | None,
+) -> Model:
+    return Model(_rebuilt(path, document, tensors, modules), document["params"], document["names"])
 
 
 def _rebuilt(
@@ -111,9 +168,8 @@ def _rebuilt(
     # On the meta device nothing is allocated or initialised: the file's tensors become the weights.
     with torch.device("meta"):
         net = Net(spec, shapes)
-    weights = {k.removeprefix("net."): v for k, v in tensors.items() if k.startswith("net.")}
     try:
-        net.load_state_dict(weights, assign=True)
+        net.load_state_dict(_within(tensors, "net."), assign=True)
     except RuntimeError as error:
         detail = str(error).splitlines()[-1].strip(" \t.")
         if modules is None:
@@ -123,7 +179,9 @@ def _rebuilt(
         ) from None
     shift, scale = tensors["scale.shift"].numpy(), tensors["scale.scale"].numpy()
     mean, components, variances = (tensors[f"pca.{k}"].numpy() for k in ("mean", "components", "variances"))
-    codes = Moments(tensors["codes.mean"], tensors["codes.factor"]) if "codes.mean" in tensors else None
+    codes = None
+    if "codes.mean" in tensors:
+        codes = Moments(tensors["codes.mean"], tensors["codes.factor"], int(document["coded"]))
     width = design_width(schema.levels, shapes.features)
     fits = (
         _broadcasts(shift, schema.row)

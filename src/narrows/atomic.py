@@ -1,4 +1,4 @@
-"""Write a file completely or not at all.
+"""Write a file, or a folder of files, completely or not at all.
 
 A reader of the target sees the old content or the new content, never a part: the bytes go to a temporary
 file in the same folder, are forced to the disk, and are renamed onto the target in one step.
@@ -47,12 +47,45 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, final)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            reason = f"the disk is full, so '{target}' was not written; free some space or write elsewhere"
-            raise OSError(errno.ENOSPC, reason) from None
+        _check_space(error, target)
         raise
     if hasattr(os, "O_DIRECTORY"):  # the rename itself lives in the folder; Windows cannot open one
         _sync(final.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+@contextmanager
+def atomic_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a new folder to fill; on a clean exit it becomes ``target``, else nothing stays of it.
+
+    Raises:
+        FileExistsError: there are files in the target already.
+        FileNotFoundError, OSError: as :func:`atomic_path`.
+    """
+    final = Path(os.path.realpath(target))
+    check_folder(target)
+    temporary = final.with_name(f".{final.name}.{secrets.token_hex(6)}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        for path in temporary.rglob("*"):
+            if path.is_file():
+                _sync(path, os.O_RDWR)
+        if final.is_dir():
+            final.rmdir()  # it is empty
+        os.replace(temporary, final)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        _check_space(error, target)
+        raise
+    if hasattr(os, "O_DIRECTORY"):
+        _sync(final.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _check_space(error: BaseException, target: str | os.PathLike[str]) -> None:
+    """Say it of the target, not of a temporary name, where the disk is full."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        reason = f"the disk is full, so '{target}' was not written; free some space or write elsewhere."
+        raise OSError(errno.ENOSPC, reason) from None
 
 
 def check_target(target: str | os.PathLike[str]) -> None:
@@ -63,7 +96,21 @@ def check_target(target: str | os.PathLike[str]) -> None:
     if final.exists() and not final.is_file():
         # Renaming onto a device would replace the device itself.
         raise OSError(f"cannot write '{target}': it is not an ordinary file; give the name of a file.")
-    if not final.parent.is_dir():
+    _check_parent(target)
+
+
+def check_folder(target: str | os.PathLike[str]) -> None:
+    """Raise in one sentence when a folder ``target`` could not be made, or has something in it."""
+    final = Path(os.path.realpath(target))
+    if final.exists() and not final.is_dir():
+        raise FileExistsError(f"cannot write the folder '{target}': it is a file; give another name.")
+    if final.is_dir() and any(final.iterdir()):
+        raise FileExistsError(f"cannot write the folder '{target}': it is not empty; give a new name.")
+    _check_parent(target)
+
+
+def _check_parent(target: str | os.PathLike[str]) -> None:
+    if not Path(os.path.realpath(target)).parent.is_dir():
         raise FileNotFoundError(
             f"cannot write '{target}': there is no folder '{Path(target).parent}'; create it or choose another path."
         )

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 __all__ = [
     "Backbone", "Batch", "Bottleneck", "Code", "Likelihood", "Part", "Pass", "Penalty", "Rows", "Schema",
-    "Shapes", "Source",
+    "Score", "Shapes", "Source",
 ]  # fmt: skip
 
 
@@ -199,6 +199,24 @@ class Penalty(Protocol):
         """(batch,) or a 0-d statistic of the batch; never part of scores."""
 
 
+class Score(Protocol):
+    """How unusual a row is to a fitted model: a frozen dataclass of parameters.
+
+    ``distance``  whether it is a squared distance, the logarithm of which is well behaved; else nats.
+    """
+
+    distance: bool
+
+    def learn(self, fitted: Any, rows: Any, seed: int) -> dict[str, Any]:
+        """Arrays by name: what it needs to know of usual rows (n, \\*row)."""
+
+    def totals(self, fitted: Any, rows: Any, learned: dict[str, Any]) -> Any:
+        """How unusual each row is, (n,) float64."""
+
+    def parts(self, fitted: Any, rows: Any, learned: dict[str, Any]) -> Any:
+        """What each feature contributes to that, (n, features); each row sums to its total."""
+
+
 class Source(Protocol):
     """Where rows come from: anything that can count them and hand out batches."""
 
@@ -212,7 +230,7 @@ class Source(Protocol):
         """How many batches that is."""
 
     def head(self, n: int) -> Tensor:
-        """Up to n rows from all over the source, for data-dependent starts."""
+        """Up to n rows from all over the source, fewer if they are wide, for data-dependent starts."""
 
 
 class Rows(Protocol):

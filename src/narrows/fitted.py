@@ -16,10 +16,12 @@ from narrows.spec import Spec
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean (latent_dim,) and a factor (latent_dim, rank) of the covariance of training codes."""
+    """Mean (latent_dim,) and a factor (latent_dim, rank) of the covariance of the codes of training
+    ``rows``."""
 
     mean: torch.Tensor
     factor: torch.Tensor
+    rows: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from narrows.likelihoods.mixed import typed
 from narrows.numerics import Dropout
 from narrows.spec import Spec
 
-START_ROWS, START_ENTRIES = 4096, 1 << 24  # at most, that a decoder's first biases are taken from
+START_ROWS = 4096  # at most, that a decoder's first biases are taken from
 
 
 class Net(nn.Module):
@@ -70,8 +70,7 @@ class Net(nn.Module):
         whole fit on the way down.
         """
         if hasattr(self.decoder, "start") and hasattr(self.likelihood, "start"):
-            some = max(1, min(START_ROWS, START_ENTRIES // self.shapes.features))
-            self.decoder.start(self.likelihood.start(rows.head(some)))
+            self.decoder.start(self.likelihood.start(rows.head(START_ROWS)))
         self.call_hook("prepare", self, rows, gen)
 
     def encode(self, x: Tensor, gen: torch.Generator | None = None) -> Code:

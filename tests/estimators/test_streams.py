@@ -257,3 +257,35 @@ def test_overlapping_pieces_are_written_as_one(tmp_path, X):
 def test_a_polars_frame_is_answered_as_ever(X):
     frame = pl.DataFrame(X, schema=[f"c{i}" for i in range(COLUMNS)])
     assert isinstance(nw.Autoencoder(2, **QUICK).fit(frame).reconstruct(frame), pl.DataFrame)
+
+
+def test_mapped_arrays_stay_in_their_file(folder, X):
+    mapped = np.load(folder / "x.npy", mmap_mode="r")
+    mine, theirs = (
+        nw.Autoencoder(2, max_epochs=2, random_state=0).fit(x) for x in (mapped, folder / "x.npy")
+    )
+    assert np.array_equal(mine.transform(mapped), theirs.transform(X))
+    half = mapped[1000:]
+    assert np.array_equal(mine.transform(half), mine.transform(X[1000:]))
+    assert np.array_equal(mine.transform(mapped[::2]), mine.transform(X[::2]))  # not as it lies in the file
+    changed = np.load(folder / "x.npy", mmap_mode="c")
+    changed[:] = 0
+    assert np.array_equal(mine.transform(changed), mine.transform(np.zeros_like(X)))
+
+
+def test_numbers_of_another_byte_order(folder, X, tmp_path):
+    np.save(tmp_path / "big.npy", X.astype(">f4"))
+    ae = nw.Autoencoder(2, **QUICK).fit(tmp_path / "big.npy")
+    assert np.array_equal(ae.transform(tmp_path / "big.npy"), ae.transform(X))
+
+
+def test_a_gap_anywhere_is_named(X, tmp_path):
+    for row in (0, ROWS // 2, ROWS - 1):
+        gap = X.copy()
+        gap[row, 2] = np.nan
+        np.save(tmp_path / "gap.npy", gap)
+        for fraction in (0, 0.5, 0.9):
+            with pytest.raises(ValueError, match=f"NaN at row {row}, column 2"):
+                nw.Autoencoder(2, max_epochs=1, validation_fraction=fraction).fit(tmp_path / "gap.npy")
+    with pytest.raises(ValueError, match="validation_data holds NaN"):
+        nw.Autoencoder(2, max_epochs=1).fit(X, validation_data=tmp_path / "gap.npy")

@@ -1,5 +1,7 @@
 """The way into the network's units and back."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -140,3 +142,30 @@ def test_statistics_leave_gaps_out():
 def test_a_constant_far_from_zero_is_a_constant():
     rows = np.full((30_000, 1), 1e9) + 0.1
     assert Statistics(False).add(rows).deviation.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("shared", [False, True, "channel"])
+def test_statistics_do_not_depend_on_how_rows_lie_in_memory(shared):
+    rows = np.random.default_rng(0).normal(1e3, 3, size=(9000, 4) if not shared else (900, 4, 30))
+    plain, turned = (Statistics(shared).add(x) for x in (rows, np.asfortranarray(rows)))
+    assert not turned.mean.shape or np.array_equal(plain.mean, turned.mean)
+    assert np.array_equal(plain.deviation, turned.deviation)
+
+
+def test_statistics_of_wide_rows_hold_few_of_them():
+    rows = np.zeros((64, 40_000), np.float32)
+    seen = Statistics(shared=False)
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            seen.add(rows)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 60e6  # all 1,280 rows are 205 MB, and twice that in float64
+    assert seen.mean.shape == (40_000,)
+
+
+def test_what_nobody_asks_for_is_not_summed():
+    seen = Statistics(shared=False, spread=False).add(np.ones((10, 3)))
+    assert not seen._left and seen.low.tolist() == [1, 1, 1]

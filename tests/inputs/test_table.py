@@ -12,7 +12,7 @@ import torch
 
 import narrows as nw
 from narrows.contracts import Shapes
-from narrows.inputs import Table, Vectors
+from narrows.inputs import Table, Text, Vectors
 from narrows.inputs.schemas import infer, schema_from_json
 
 N = 300
@@ -173,13 +173,15 @@ def test_categories_of_later_are_missing_and_said_so():
     np.testing.assert_array_equal(rows, [[np.nan], [np.nan], [1]])
     with pytest.warns(UserWarning, match="not seen"):
         schema.rows(pd.DataFrame({"a": [1, 2]}))  # of another type altogether
+    with pytest.raises(ValueError, match=r"'a' is of type timestamp.* now, but categories were fitted"):
+        schema.rows(pd.DataFrame({"a": pd.to_datetime(["2020"])}))
 
 
 def test_too_many_categories():
     X = pd.DataFrame({"a": ["x"] * 5 + ["y"] * 3 + ["z"]})
     with pytest.warns(UserWarning, match=r"3 categories, of which the 2 most frequent .* \(1 rows\)"):
         schema = Table(max_levels=2).learn(X)
-    assert schema.columns[0].levels == ("x", "y")
+    assert schema.columns[0].levels == ("x", "y") and schema.columns[0].cut
 
 
 def test_arrays_are_tables_too():
@@ -202,12 +204,36 @@ INFERRED = {
     "booleans": (pl.DataFrame({"a": [True, False]}), Table),
     "times": (pd.DataFrame({"a": pd.to_datetime(["2020", "2021"])}), Table),
     "an array": (np.array([[1.0, np.nan]]), Vectors),
+    "a list of texts": (["a text", "another"], Text),
+    "an array of texts": (np.array(["a text", "another"]), Text),
+    "objects that are texts": (np.array(["a text", "another"], dtype=object), Text),
+    "a series of texts": (pd.Series(["a text", None]), Text),
+    "texts of polars": (pl.Series(["a text", "another"]), Text),
+    "texts of pyarrow": (pa.chunked_array([["a text", "another"]]), Text),
+    "more texts of pyarrow": (pa.array(["a text", "another"]), Text),
+    "a frame of one text": (pd.DataFrame({"a": ["a text", "another"]}), Table),
+    "a square of texts": (np.array([["a", "b"]]), Vectors),
+    "a list of numbers": ([1, 2], Vectors),
+    "numbers beyond 64 bits": (pd.DataFrame({"a": [2**70, 1]}), Vectors),
 }
 
 
 @pytest.mark.parametrize(("X", "expected"), INFERRED.values(), ids=INFERRED)
 def test_what_is_a_table(X, expected):
     assert type(infer(X)) is expected
+
+
+def test_names_of_files_are_no_texts(tmp_path, refused):
+    names = [str(tmp_path / name) for name in "ab"]
+    assert type(infer(names)) is Text
+    (tmp_path / "a").touch()
+    with refused("2 texts", "a"):
+        infer(names)
+
+
+def test_texts_are_fitted_as_such():
+    ae = nw.Autoencoder(1, max_epochs=2).fit(["the cat sat", "the dog ran"] * 10)
+    assert ae.transform(pd.Series(["a cat"])).shape == (1, 1) and ae.fitted_.schema.names[0] == "cat"
 
 
 WRONG = {

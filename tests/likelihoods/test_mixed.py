@@ -2,13 +2,26 @@
 
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+import narrows as nw
 from narrows.contracts import Shapes
-from narrows.likelihoods import Bernoulli, Categorical, Laplace, Mixed, Normal
+from narrows.likelihoods import (
+    Bernoulli,
+    Categorical,
+    Laplace,
+    Mixed,
+    Multinomial,
+    NegativeBinomial,
+    Normal,
+    Poisson,
+)
 from narrows.likelihoods.mixed import typed
 from narrows.numerics import LOG_2PI, generator
+from narrows.sources import Memory
 
 LEVELS = (3, 0, 2, 0, 4)
 SHAPES = Shapes((5,), 2, levels=LEVELS, missing=True)
@@ -105,3 +118,55 @@ def test_only_numbers_is_the_likelihood_of_numbers():
     out = torch.randn(4, 3, generator=generator(0), dtype=torch.float64)
     torch.testing.assert_close(mixed.nll(out, out + 1), normal.nll(out, out + 1))
     assert mixed.continuous and not mixed.unit
+
+
+# Counts among the columns -------------------------------------------------------------------------
+
+
+def counted(n=300):
+    rng = np.random.default_rng(0)
+    kind = rng.choice(["x", "y", "z"], n)
+    clicks = rng.poisson(np.where(kind == "x", 2.0, 20.0)).astype(float)
+    return pd.DataFrame({"clicks": np.where(rng.random(n) < 0.1, np.nan, clicks), "kind": kind})
+
+
+@pytest.mark.parametrize("counts", [Poisson(), NegativeBinomial(), NegativeBinomial("feature")], ids=repr)
+def test_counts_are_not_scaled(counts):
+    assert Mixed(counts).scaled is False and Mixed().scaled is True
+    X = counted()
+    asked, wrapped = (
+        nw.Autoencoder(1, likelihood=likelihood, max_epochs=3, scale="standard").fit(X)
+        for likelihood in (Mixed(counts), counts)
+    )
+    assert asked.fitted_.affine.identity
+    np.testing.assert_array_equal(asked.score_samples(X), wrapped.score_samples(X))
+    assert (asked.reconstruct(X)["clicks"] >= 0).all()
+
+
+def test_counts_are_checked_among_their_own_columns():
+    X = counted()
+    X.loc[7, "clicks"] = -3.0
+    for likelihood in (Mixed(Poisson()), Poisson()):
+        with pytest.raises(ValueError, match=r"Poisson got rows with -3 in them .* explains counts"):
+            nw.Autoencoder(1, likelihood=likelihood, max_epochs=1, validation_fraction=0).fit(X)
+
+
+def test_likelihoods_learn_from_their_own_columns():
+    shapes = Shapes((3,), 2, levels=(0, 4, 0), missing=True)
+    rows = torch.tensor(np.random.default_rng(0).negative_binomial(2, 0.1, (4000, 3)).astype(np.float32))
+    rows[:, 1] %= 4
+    rows[::5, 0] = torch.nan
+    part = NegativeBinomial("feature")
+    mixed, alone = Mixed(part).build(shapes), part.build(Shapes((2,), 2, missing=True))
+    mixed.prepare(None, Memory(rows), generator(0))
+    alone.prepare(None, Memory(rows[:, [0, 2]]), generator(0))
+    assert torch.equal(mixed.parts[0].log_theta, alone.log_theta)
+    assert alone.theta.tolist() == pytest.approx([2, 2], rel=0.2)
+
+
+@pytest.mark.parametrize("likelihood", [Mixed(Poisson()), Poisson(), Multinomial()], ids=repr)
+def test_times_are_no_counts(likelihood):
+    X = counted()[["clicks"]].assign(when=pd.Timestamp("2024-01-01"))
+    with pytest.raises(ValueError, match=r"Column 'when' holds times, but .* explains counts"):
+        nw.Autoencoder(1, likelihood=likelihood, max_epochs=1).fit(X)
+    nw.Autoencoder(1, likelihood=Mixed(), max_epochs=1).fit(X)

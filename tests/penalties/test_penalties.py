@@ -19,6 +19,7 @@ from narrows.penalties import L1, Contractive, KLSparsity
 from narrows.spec import Spec
 
 PARTS = [L1(0.5), KLSparsity(0.5), Contractive(0.5), Contractive(0.5, probes=3)]
+OTHERS = {"Trim"}  # takes off what rows have added, in place of adding more: test_trim.py
 FEATURES, LATENT = 5, 4
 
 every = pytest.mark.parametrize("part", PARTS, ids=repr)
@@ -47,7 +48,7 @@ def jacobian_norms(net, x):
 
 
 def test_every_penalty_is_in_the_table():
-    assert {type(part).__name__ for part in PARTS} == set(penalties.__all__)
+    assert {type(part).__name__ for part in PARTS} | OTHERS == set(penalties.__all__)
 
 
 @every

@@ -1,13 +1,16 @@
 """Streams: every row once, in an order that the seed decides, whatever the rows are read from."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from narrows.inputs import Vectors
 from narrows.numerics import generator
-from narrows.sources import Memory
+from narrows.sources import Memory, Npy, Parquet
 from narrows.sources.stream import Stream
 
 
@@ -67,11 +70,19 @@ def test_the_seed_decides_the_order():
     assert np.abs(np.corrcoef(flat, range(200))[0, 1]) < 0.3, "blocks come from all over"
 
 
-def test_the_same_order_from_everywhere():
-    """Spans of its own or equal blocks: what lies together is the same, so is the order."""
-    spans = [(a, min(a + 3, 50)) for a in range(0, 50, 3)]
-    a, b = (Stream(rows, torch.from_numpy, buffer=30) for rows in (Counted(50), Counted(50, spans=spans)))
-    assert visited(a, 8, generator(3)) == visited(b, 8, generator(3))
+def test_the_same_order_from_everywhere(tmp_path):
+    """What lies together in the file is the same, so is the order: of an array and of a table."""
+    rows = np.arange(1000, dtype=np.float32)[:, None]
+    np.save(tmp_path / "x.npy", rows)
+    pq.write_table(pa.table({"x": rows[:, 0]}), tmp_path / "x.parquet", row_group_size=30)
+    array, table = Npy(tmp_path / "x.npy"), Parquet(tmp_path / "x.parquet")
+    array.block = 30
+    orders = []
+    for source in (array, Vectors().learn(table).rows(table)):
+        stream = Stream(source, lambda part: torch.from_numpy(part.copy()), buffer=100)
+        orders.append([batch.x[:, 0].tolist() for batch in stream.batches(8, generator(3))])
+    assert orders[0] == orders[1]
+    assert sorted(i for batch in orders[0] for i in batch) == list(range(1000))
 
 
 @pytest.mark.parametrize("spans", [None, [(0, 40), (40, 100), (100, 103)]])

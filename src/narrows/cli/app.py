@@ -6,6 +6,7 @@ with 130 after Ctrl-C. Any other exception is a defect of ours and keeps its tra
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -14,20 +15,21 @@ from typing import TextIO
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
+from narrows.cli.detect import detect
 from narrows.cli.info import info
 from narrows.cli.verbs import demo, evaluate, fit, reconstruct, sample, transform
 
-VERBS = (demo, fit, transform, reconstruct, evaluate, sample, info)
+VERBS = (demo, fit, transform, reconstruct, evaluate, sample, detect, info)
 DONE, WRONG, INTERRUPTED = 0, 2, 130
 USER_ERRORS = (ValueError, OSError, TypeError, ImportError)
 
 HELP = """\
 Fit any data once, then use every verb an autoencoder has.
 
-DATA is the path of a .csv, .parquet, .npy, .npz, .mtx or .wav file, of a
-folder of Parquet files, pictures or sounds, or the name of
-built-in data: digits, mnist or fashion_mnist, with :train or :test behind it
-for one part. MODEL is a .safetensors file that 'narrows fit' wrote.
+DATA is the path of a .csv, .parquet, .npy, .npz, .mtx or .wav file or of a
+picture, of a folder of Parquet files, pictures or sounds, a quoted pattern of
+their names, or the name of built-in data: digits, mnist or fashion_mnist, with
+:train or :test behind it for one part. MODEL is a .safetensors file that 'narrows fit' wrote.
 
 A first tour, on the handwritten digits that come with it:
 
@@ -74,7 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except USER_ERRORS as error:
             if os.environ.get("NARROWS_TRACEBACK"):
                 raise
-            return _end(str(error) or type(error).__name__, WRONG)
+            # A number of the system's is left out where a sentence of ours stands beside it.
+            said = error.strerror if getattr(error, "errno", None) == errno.ENOSPC else str(error)
+            return _end(said or type(error).__name__, WRONG)
     return DONE
 
 

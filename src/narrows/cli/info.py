@@ -43,7 +43,13 @@ def info(
         if json:
             tables.print_json(facts)
         else:
-            tables.print_facts(facts, model_or_data)
+            task = facts.pop("task", None)
+            about = (
+                {}
+                if task is None
+                else {"task": task["face"], "models": 1 + len(task["others"])} | task["params"]
+            )
+            tables.print_facts(about | facts, model_or_data)
         return
 
     import numpy as np
@@ -54,6 +60,14 @@ def info(
         facts = _array_facts(rows)
     elif isinstance(rows, pyarrow.Table):
         facts = _table_facts(rows)
+    elif getattr(rows, "uncut", False):
+        seconds = sum(map(len, rows)) / rows.rate
+        facts = {
+            "sounds": len(rows),
+            "seconds": seconds,
+            "samples_per_second": rows.rate,
+            "channels": rows[0].shape[1],
+        }
     else:
         facts = {"rows": count(rows), "shape": list(getattr(rows, "shape", (count(rows),)))}
     facts |= _schema_facts(rows, facts)

@@ -44,8 +44,8 @@ Seed = Annotated[
 
 
 def read_data(names: str | Sequence[str]) -> Any:
-    """The rows that DATA arguments mean: those of a file, of several Parquet or wav files, of a folder or a
-    pattern, or of a built-in data set.  Large files are read as they are needed."""
+    """The rows that DATA arguments mean: those of a file, of several Parquet files, sounds or pictures, of a
+    folder or a pattern, or of a built-in data set.  Large files are read as they are needed."""
     names = [names] if isinstance(names, str) else list(names)
     base, _, part = names[0].partition(":")
     if len(names) == 1 and base in BUILT_IN and part in ("", "train", "test"):
@@ -72,6 +72,13 @@ def count(rows: Any) -> int:
     return rows.shape[0] if hasattr(rows, "shape") else len(rows)
 
 
+def count_for(model: Autoencoder, rows: Any) -> int:
+    """How many rows that is to a model: windows of series and patches of photographs are its own."""
+    schema = model.fitted_.schema
+    index = getattr(schema, "window_index", None) or getattr(schema, "patch_index", None)
+    return count(rows) if index is None else len(index(rows))
+
+
 def load_model(name: str) -> Autoencoder:
     """The model that a MODEL argument means."""
     check_model(name)
@@ -92,15 +99,16 @@ def check_model(name: str) -> None:
         )
 
 
-def output_path(out: Path | None, default: str, inputs: Sequence[str]) -> Path:
-    """Where to write: ``--out`` or a default name in the current folder, checked before any long work."""
-    from narrows.atomic import check_target
+def output_path(out: Path | None, default: str, inputs: Sequence[str], folder: bool = False) -> Path:
+    """Where to write: ``--out`` or a default name in the current folder, checked before any long work; a
+    name without an ending is that of a ``folder``, where there may be one."""
+    from narrows.atomic import check_folder, check_target
+    from narrows.sources.places import check_apart
+    from narrows.sources.writing import is_folder
 
     path = Path(default) if out is None else out
-    check_target(path)
-    for name in inputs:
-        if os.path.realpath(path) == os.path.realpath(name):
-            raise ValueError(f"'{path}' is also what is read; give another name with --out.")
+    (check_folder if folder and is_folder(path) else check_target)(path)
+    check_apart(path, inputs)
     return path
 
 
@@ -113,30 +121,62 @@ def stem(names: str | Sequence[str]) -> str:
     return (path.stem or "data").replace(":", "-")
 
 
-def data_ending(names: str | Sequence[str]) -> str:
+def data_ending(names: str | Sequence[str], rebuilds: bool = False) -> str:
     """The ending of a DATA argument's own format; a folder of Parquet files has theirs, arrays, built-in
-    ones too, are npy."""
-    name = names if isinstance(names, str) else names[0]
-    ending = Path(name).suffix.lower()
+    ones too, are npy.  What ``rebuilds`` a sound is one, what rebuilds several sounds or pictures is a
+    folder of them, without an ending."""
+    several = [names] if isinstance(names, str) else names
+    name, ending = several[0], Path(several[0]).suffix.lower()
     if ending in (".csv", ".parquet", ".npz"):
         return ending
+    if rebuilds and (ending == ".wav" or Path(name).is_dir() or len(several) > 1 or glob.has_magic(name)):
+        from narrows.sources.image_folder import image_files
+        from narrows.sources.wav import wav_files
+
+        if image_files(name) or wav_files(name):
+            return ".wav" if len(several) == 1 and os.path.isfile(name) else ""
     return ".parquet" if Path(name).is_dir() and any(Path(name).rglob("*.parquet")) else ".npy"
 
 
-def build_model(recipe: str, settings: Sequence[str], given: Mapping[str, Any]) -> Autoencoder:
-    """The unfitted model of a recipe: ``given`` keywords first, then each ``--set KEY=VALUE``.
+TASKS = {"detect": "AnomalyDetector", "denoise": "Denoiser", "impute": "Imputer"}
+
+
+def build_model(
+    recipe: str | None, settings: Sequence[str], given: Mapping[str, Any], task: str | None = None
+) -> Any:
+    """The unfitted model of a recipe, for a task if one is named: ``given`` keywords first, then each
+    ``--set KEY=VALUE``.
 
     A key that the recipe itself takes goes to it; any other reaches into the estimator, dots becoming
     the double underscores of ``set_params``.
     """
-    function = _recipe(recipe)
-    own = inspect.signature(function).parameters
+    function = None if recipe is None else _recipe(recipe)
+    own = {} if function is None else inspect.signature(function).parameters
     arguments, reaching = dict(given), {}
     for setting in settings:
         key, value = parse_setting(setting)
         (arguments if key in own else reaching)[key.replace(".", "__")] = value
-    model = function(**arguments)
-    return model.set_params(**reaching)
+    model = None if function is None else function(**arguments)
+    if task is None:
+        return model.set_params(**reaching)
+    import narrows
+
+    if model is None and (unused := set(arguments) - {"random_state", "verbose"}):
+        raise ValueError(
+            f"{', '.join(sorted(unused))} is a recipe's, but --task {task} brings a model of its own; name a --recipe."
+        )
+    estimator = getattr(narrows, TASKS[task])(
+        model, random_state=given["random_state"], verbose=given["verbose"]
+    )
+    mine = {key: value for key, value in reaching.items() if key in estimator.get_params(deep=False)}
+    if model is not None:
+        model.set_params(**{key: value for key, value in reaching.items() if key not in mine})
+    elif len(mine) < len(reaching):
+        odd = min(set(reaching) - set(mine))
+        raise ValueError(
+            f"--set {odd} is no parameter of {TASKS[task]}: expected {', '.join(estimator.get_params(deep=False))}."
+        )
+    return estimator.set_params(**mine)
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from narrows.cli.answers import answer, data_output, write
 from narrows.cli.options import (
     MODEL_ENDING,
     Json,
@@ -14,8 +15,7 @@ from narrows.cli.options import (
     Seed,
     build_model,
     check_model,
-    count,
-    data_ending,
+    count_for,
     load_model,
     output_path,
     read_data,
@@ -23,12 +23,13 @@ from narrows.cli.options import (
     whole,
 )
 
+RECIPE = "deep"  # where none is asked for
 Model = Annotated[str, Parameter(help="A model that fit wrote (.safetensors).")]
 Data = Annotated[
     tuple[str, ...],
     Parameter(
-        help="A .csv, .parquet, .npy, .npz, .mtx or .wav file; several .parquet or .wav files, a folder of them "
-        "or of pictures, a quoted pattern; or digits, mnist or fashion_mnist (:train, :test)."
+        help="A .csv, .parquet, .npy, .npz, .mtx or .wav file or a picture; several .parquet or .wav files or "
+        "pictures, a folder of them, a quoted pattern; or digits, mnist or fashion_mnist (:train, :test)."
     ),
 ]
 
@@ -60,7 +61,13 @@ def fit(
     data: Data,
     /,
     *,
-    recipe: Annotated[str, Parameter(help="What kind of autoencoder; they are listed above.")] = "deep",
+    recipe: Annotated[
+        str | None, Parameter(help="What kind of autoencoder; they are listed above. Without it, deep.")
+    ] = None,
+    task: Annotated[
+        Literal["detect", "denoise", "impute"] | None,
+        Parameter(help="What it is for: the verb that will use it. Without --recipe, that verb's own model."),
+    ] = None,
     latent_dim: Annotated[
         int | Literal["auto"] | None,
         Parameter(
@@ -123,12 +130,13 @@ def fit(
         narrows fit table.csv --recipe denoising --set noise=0.3
         narrows fit images.npy --set backbone.hidden=[512,128] --epochs 30
         narrows fit sensors/*.parquet --out m.safetensors
-        narrows fit sound.wav --set input=signals --set input.window=256
+        narrows fit sounds --set input=signals --set input.window=256
         narrows fit photos --recipe convolutional --set input=patches
+        narrows fit normal.csv --task detect --out detector.safetensors
     """
     from narrows.cli import tables
 
-    path = output_path(out, f"{stem(data)}-{recipe}{MODEL_ENDING}", list(data))
+    path = output_path(out, f"{stem(data)}-{task or recipe or RECIPE}{MODEL_ENDING}", list(data))
     if path.suffix.lower() != MODEL_ENDING:
         raise ValueError(
             f"--out '{path}' is not a {MODEL_ENDING} name; name the model for example m{MODEL_ENDING}."
@@ -139,15 +147,17 @@ def fit(
         given["latent_dim"] = latent_dim
     if epochs is not None:
         given["max_epochs"] = epochs
-    model = build_model(recipe, set_, given)
-    model.fit(rows)
-    model.save(path)
+    made = build_model(recipe or (None if task else RECIPE), set_, given, task)
+    made.fit(rows)
+    made.save(path)
 
+    model = getattr(made, "ae_", made)
     last = model.history_[-1] if model.history_ else {}
     facts = {
         "model": str(path),
-        "recipe": recipe,
-        "rows": count(rows),
+        **({"task": task} if task else {}),
+        "recipe": recipe or ("its own" if task else RECIPE),
+        "rows": count_for(model, rows),
         "features": model.n_features_in_,
         "latent_dim": model.latent_dim_,
         "epochs": len(model.history_),
@@ -180,8 +190,8 @@ def transform(
         narrows transform m.safetensors digits --out codes.csv
     """
     check_model(model)
-    path = _data_output(out, data, "codes", model)
-    _answer(load_model(model), "transform", data, path, quiet)
+    path = data_output(out, data, "codes", model)
+    answer(load_model(model), "transform", data, path, quiet)
 
 
 def reconstruct(
@@ -199,15 +209,17 @@ def reconstruct(
 
     The answer has the columns, units and shape of DATA. What differs from DATA
     is what the model does not know: noise, when it was trained to undo it, or
-    what is unusual about a row.
+    what is unusual about a row. A sound becomes a .wav file; a folder of sounds or
+    of pictures a new folder of them, named by OUT without an ending.
 
     For example:
 
         narrows reconstruct m.safetensors table.csv --out cleaned.csv
+        narrows reconstruct m.safetensors photos --out cleaned
     """
     check_model(model)
-    path = _data_output(out, data, "reconstructed", model)
-    _answer(load_model(model), "reconstruct", data, path, quiet)
+    path = data_output(out, data, "reconstructed", model, rebuilds=True)
+    answer(load_model(model), "reconstruct", data, path, quiet)
 
 
 def evaluate(model: Model, data: Data, /, *, json: Json = False) -> None:
@@ -227,11 +239,12 @@ def evaluate(model: Model, data: Data, /, *, json: Json = False) -> None:
 
     check_model(model)
     rows = read_data(data)
-    metrics = load_model(model).evaluate(rows)
+    fitted = load_model(model)
+    metrics = fitted.evaluate(rows)
     if json:
         tables.print_json(metrics)
     else:
-        tables.print_metrics(metrics, f"{model} on {' '.join(data)}, {count(rows)} rows")
+        tables.print_metrics(metrics, f"{model} on {' '.join(data)}, {count_for(fitted, rows)} rows")
 
 
 def sample(
@@ -259,40 +272,10 @@ def sample(
     """
     check_model(model)
     if out is not None:
-        _data_output(out, (), "", model)
+        data_output(out, (), "", model)
     if count < 1:
         raise ValueError(f"-n is {count}, expected at least 1; say how many rows to make.")
     rows = load_model(model).sample(count, random_state=seed)
     ending = ".csv" if hasattr(rows, "columns") else ".npy"
     path = output_path(out, f"{stem(model)}-samples{ending}", [model])
-    _write(path, rows, quiet)
-
-
-def _data_output(out: Path | None, data: tuple[str, ...], what: str, model: str) -> Path:
-    """``--out`` or DATA-WHAT in DATA's own format, refused at once when it could not be written."""
-    from narrows.sources import files
-
-    default = f"{stem(data)}-{what}{data_ending(data)}" if data else ""
-    path = output_path(out, default, [*data, model])
-    files.check_ending(path)
-    return path
-
-
-def _answer(fitted: Any, verb: str, data: tuple[str, ...], path: Path, quiet: bool) -> None:
-    """Write what the verb says to the rows of DATA, piece by piece where they are read on demand."""
-    rows = read_data(data)
-    fitted.set_params(verbose=0 if quiet else 1)
-    getattr(fitted, verb)(rows, out=path)
-    if not quiet:
-        names = fitted.fitted_.schema.names
-        width = [len(names)] if names else list(getattr(rows, "shape", ())[1:])
-        width = [fitted.latent_dim_] if verb == "transform" else width
-        print(f"wrote {path}: {' × '.join(str(length) for length in [count(rows), *width])}")
-
-
-def _write(path: Path, rows: Any, quiet: bool) -> None:
-    from narrows.sources import files
-
-    files.write(path, rows)
-    if not quiet:
-        print(f"wrote {path}: {' × '.join(str(length) for length in rows.shape)}")
+    write(path, rows, quiet)

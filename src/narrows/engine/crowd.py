@@ -73,7 +73,7 @@ class Crowd:
     def _probe(self) -> None:
         """Try one step, and take it back: some operations have no stacked form."""
         step = self.step.plain if isinstance(self.step, Replayed) else self.step
-        x = self.rows.head(min(self.size, len(self.rows)))
+        x = self.rows.x[: self.size]
         buffers, noises = [b.clone() for b in step.buffers], [n.get_state() for n in step.noises]
         try:
             step(Batch(x.expand(len(self.members), *x.shape)))

@@ -36,7 +36,7 @@ class Solo:
 
     ``total`` steps are planned; hooks are told of them.  ``shown``: somebody sees the net between
     epochs and may change it.  ``plain`` runs every step as it reads.  ``begun``: the net was
-    trained before, so nothing in it is started from the data.
+    trained before, so nothing in it is started from the data, and its warm-ups are over.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Solo:
         self.replays = self.hosted and not plain
         self.on_step, self.on_epoch = list(net.hooks("on_step")), list(net.hooks("on_epoch"))
         self.rounding = machine.Rounding(machine.rounds_products(net, size, precision))
-        self.done = self.epochs = 0
+        self.done, self.epochs = total if begun else 0, 0
         self._assemble()
 
     def _assemble(self) -> None:
@@ -101,7 +101,7 @@ class Solo:
                 self.average.update()
                 self.done += 1
                 for hook in self.on_step:
-                    hook(self.net, self.done, self.total)
+                    hook(self.net, min(self.done, self.total), self.total)
         self.average.show()
         self.epochs += 1
         for hook in self.on_epoch:

@@ -1,6 +1,8 @@
 """The scikit-learn faces."""
 
-from narrows.estimators.autoencoder import Autoencoder, load
+from narrows.estimators.autoencoder import Autoencoder
+from narrows.estimators.detector import AnomalyDetector
+from narrows.estimators.loading import load
 from narrows.estimators.many import fit_many
 
-__all__ = ["Autoencoder", "fit_many", "load"]
+__all__ = ["AnomalyDetector", "Autoencoder", "fit_many", "load"]

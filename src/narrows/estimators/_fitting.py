@@ -13,7 +13,8 @@ from sklearn.utils.validation import validate_data
 from narrows.estimators._params import CHOICES
 from narrows.inputs.lazy import is_lazy
 from narrows.inputs.schemas import infer
-from narrows.sources.found import find
+from narrows.sources import arrow, found
+from narrows.sources.npy import stored
 from narrows.spec import Spec
 from narrows.training import Order, Settings, fit, resume
 
@@ -33,7 +34,7 @@ def train(ae: BaseEstimator, X: Any, validation_data: Any, again: bool, once: bo
         return
     schema = order.spec.input.learn(X)
     rows = schema.rows(X)
-    introduce(ae, schema, X)
+    facts = described(schema, X)
     ae.fitted_ = fit(
         order.spec,
         schema,
@@ -45,6 +46,7 @@ def train(ae: BaseEstimator, X: Any, validation_data: Any, again: bool, once: bo
         valid=held_out(schema, validation_data),
         flat=once,
     )
+    introduce(ae, facts)
 
 
 def order_of(ae: BaseEstimator, X: Any, input: Any = None) -> Order:
@@ -54,36 +56,53 @@ def order_of(ae: BaseEstimator, X: Any, input: Any = None) -> Order:
     parts = [getattr(ae, name) for name in (*CHOICES, "penalties")]
     spec = Spec.resolved(*parts)
     if spec.input is None:
-        found = infer(X, getattr(spec.backbone, "signals", False)) if input is None else input
-        spec = Spec.resolved(found, *parts[1:])
+        mine = infer(X, getattr(spec.backbone, "signals", False)) if input is None else input
+        spec = Spec.resolved(mine, *parts[1:])
     return Order(spec, settings, ae.latent_dim, ae.scale, seed_of(ae.random_state))
 
 
 def _check_same(ae: BaseEstimator, order: Order) -> None:
     """Whether the parameters still describe the network that is there."""
-    if order.spec != ae.fitted_.spec or order.latent_dim not in ("auto", ae.latent_dim_):
+    # As JSON: networks of the user's own are not compared, for a fit works on a copy of them.
+    if order.spec.to_json() != ae.fitted_.spec.to_json() or order.latent_dim not in ("auto", ae.latent_dim_):
         raise ValueError(
             "The choices have changed since the model was fitted, but training was to go on from its weights:"
             " pass warm_start=False, or fit a new Autoencoder."
         )
 
 
-def introduce(ae: BaseEstimator, schema: Any, X: Any) -> None:
-    """Let the estimator remember names and number of columns, as scikit-learn asks for, and where
-    windows begin."""
-    ae.__dict__.pop("window_index_", None)
+FACTS = ("n_features_in_", "feature_names_in_", "window_index_")
+
+
+def described(schema: Any, X: Any) -> dict[str, Any]:
+    """What an estimator remembers of X: names and number of columns, as scikit-learn asks for, and where
+    windows begin.  The estimator itself does not know them before training is over."""
+    scratch = BaseEstimator()
     if getattr(schema, "windowed", False):
-        ae.window_index_ = schema.window_index(X)
+        scratch.window_index_ = schema.window_index(X)
     if schema.row == (schema.features,):
-        validate_data(ae, X[0:1] if is_lazy(X) else X, skip_check_array=True)
+        validate_data(scratch, X[0:1] if is_lazy(X) else X, skip_check_array=True)
     else:
-        ae.n_features_in_ = schema.features
-        ae.__dict__.pop("feature_names_in_", None)
+        scratch.n_features_in_ = schema.features
+    return {name: value for name, value in vars(scratch).items() if name in FACTS}
+
+
+def introduce(ae: BaseEstimator, facts: dict[str, Any]) -> None:
+    """Let the estimator remember them, and nothing of an earlier fit."""
+    for name in FACTS:
+        vars(ae).pop(name, None)
+    vars(ae).update(facts)
 
 
 def loaded(X: Any) -> Any:
-    """Data as they are; a path is read."""
-    return find(X) if isinstance(X, (str, os.PathLike)) else X
+    """Data as they are; a path or a stream of Arrow data is read, and a large mapped array a piece
+    at a time."""
+    if isinstance(X, np.memmap) and X.nbytes >= found.LARGE:
+        rows = stored(X)
+        return X if rows is None else rows
+    if isinstance(X, (str, os.PathLike)):
+        return found.find(X)
+    return arrow.kept(X) if arrow.is_stream(X) else X
 
 
 def held_out(schema: Any, validation_data: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from narrows.artifact import Model
 from narrows.contracts import Part
 from narrows.spec import DEFAULTS, part_from_json, part_to_json, plain, resolve
 
@@ -69,6 +70,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]
     return plain(value)
+
+
+def saved(ae: Any) -> Model:
+    """A fitted autoencoder as a file holds it."""
+    params = to_json(ae.get_params(deep=False)) | {"random_state": ae.fitted_.seed}
+    names = getattr(ae, "feature_names_in_", None)
+    return Model(ae.fitted_, params, None if names is None else list(names))
 
 
 def from_json(data: dict[str, Any], modules: tuple[nn.Module, nn.Module] | None) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -15,14 +14,14 @@ from torch import nn
 from narrows import artifact, tasks
 from narrows.estimators import streams
 from narrows.estimators._fitting import loaded, seed_of, train
-from narrows.estimators._params import CHOICES, from_json, nested, replaced, to_json
+from narrows.estimators._params import CHOICES, nested, replaced, saved
 from narrows.fitted import Fitted
-from narrows.header import damaged
 from narrows.inputs import _checks
 from narrows.inputs.lazy import is_lazy
-from narrows.sources.files import write
+from narrows.inputs.single import one
 
 
+@streams.paths_stay
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """An autoencoder, composed of five choices and used like any scikit-learn transformer.
 
@@ -36,8 +35,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         variance, between 2 and 64.
     input : part
         By default ``inputs.Vectors`` for 2-D data and frames of complete numbers, ``inputs.Table`` for
-        other frames, ``inputs.Counts`` for sparse matrices, ``inputs.Images`` for 3-D and 4-D arrays
-        (``inputs.Signals`` with the backbones Conv1d and Recurrent).
+        other frames, ``inputs.Counts`` for sparse matrices, ``inputs.Text`` for lists and columns of
+        strings, ``inputs.Images`` for 3-D and 4-D arrays (``inputs.Signals`` with the backbones Conv1d and
+        Recurrent).
     scale : None, "auto", "standard", "minmax" or "robust"
         "auto" is min-max for images and for data within [0, 1] or 0…255 (one range for all columns
         where they share it; data that fill [0, 1] are left as they are), else standard.  Answers
@@ -177,7 +177,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     # Fitting --------------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None, validation_data: Any = None) -> Self:
-        """Learn from rows X: an array, a frame, or a path to a file.
+        """Learn from rows X: an array, a frame, a path to a file, or a stream of Arrow data (a
+        ``pyarrow.RecordBatchReader``, an answer of DuckDB …), which is read once and kept, beyond 256 MiB
+        in a temporary file.
 
         ``y`` is ignored.  ``validation_data`` (rows, or a pair of rows and labels) replaces the
         share of X that would be held out for early stopping.
@@ -249,25 +251,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _answered(
         self,
-        verb: Callable[[Any, Any], Any],
+        verb: streams.Verb,
         X: Any,
         out: str | os.PathLike[str] | None = None,
         names: Sequence[str] | None = None,
+        rebuilds: bool = False,
     ) -> Any:
-        """``verb(rows, X)``, or piece by piece ``verb(rows, None)`` where rows are read on demand."""
+        """``verb(rows, X)``, or piece by piece where rows are read on demand."""
         check_is_fitted(self)
-        X = loaded(X)
-        rows, lazy = self._rows(X, finite=False), is_lazy(X)
-        # Windows and patches overlap, so their answers only go together as a whole.
-        lazy = lazy and not hasattr(rows, "split")
-        if not lazy:
-            answer = verb(rows, X)
-            if out is not None:
-                write(out, answer, names)
-            return answer if out is None else Path(out)
-        if out is not None:
-            return streams.written(lambda part: verb(part, None), rows, out, names, self.verbose)
-        return streams.gathered(lambda part: verb(part, None), rows, self.verbose)
+        return streams.answered(self, verb, X, out, names, rebuilds)
 
     def inverse_transform(self, Z: Any) -> Any:
         """Rows for codes Z (n, latent_dim), in the user's units, shape and frame library."""
@@ -285,9 +277,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def reconstruct(self, X: Any, out: str | os.PathLike[str] | None = None) -> Any:
         """X after a trip through its codes, in the user's units, shape and frame library; ``out`` as in
-        :meth:`transform`."""
+        :meth:`transform`, also a ``.wav`` name for one sound; for a folder of sounds or of pictures also
+        that of a new folder."""
         check_is_fitted(self)
-        return self._answered(self._reconstructed, X, out, self.fitted_.schema.names)
+        return self._answered(self._reconstructed, X, out, self.fitted_.schema.names, rebuilds=True)
 
     def _reconstructed(self, rows: Any, like: Any) -> Any:
         answer = tasks.reconstruct(self.fitted_, rows).astype(_precision(rows), copy=False)
@@ -316,54 +309,26 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def interpolate(self, a: Any, b: Any, steps: int = 8) -> Any:
         """``steps`` rows from row a to row b, straight through the latent space."""
         check_is_fitted(self)
-        a, b = self._rows(self._one(a)), self._rows(self._one(b))
+        a, b = (self._rows(one(x, self.fitted_.schema)) for x in (a, b))
         return self.fitted_.schema.restore(tasks.interpolate(self.fitted_, a, b, steps))
 
     def traverse(self, x: Any, dim: int = 0, steps: int = 8, span: float = 3.0) -> Any:
         """``steps`` rows: row x with one latent moved by ±span of its standard deviations."""
         check_is_fitted(self)
         return self.fitted_.schema.restore(
-            tasks.traverse(self.fitted_, self._rows(self._one(x)), dim, steps, span)
+            tasks.traverse(self.fitted_, self._rows(one(x, self.fitted_.schema)), dim, steps, span)
         )
-
-    def _one(self, x: Any) -> Any:
-        """A single row as a batch of one; a batch of one as it is."""
-        if np.ndim(x) == 1 or np.shape(x) == getattr(self.fitted_.schema, "shape", None):
-            x = np.asarray(x)[None]
-        if len(x) != 1:
-            raise ValueError(f"Got {len(x)} rows, but one was expected: pass a single row such as X[0].")
-        return x
 
     # Files ----------------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one ``.safetensors`` file: weights, choices, schema, scaler, versions, checksum."""
         check_is_fitted(self)
-        params = to_json(self.get_params(deep=False)) | {"random_state": self.fitted_.seed}
-        names = getattr(self, "feature_names_in_", None)
-        artifact.save(path, self.fitted_, params, None if names is None else list(names))
-
-
-def load(path: str | os.PathLike[str], modules: tuple[nn.Module, nn.Module] | None = None) -> Autoencoder:
-    """Read a model that ``save`` wrote; code is never run from the file.
-
-    ``modules``: the (encoder, decoder) of a model that was fitted with networks of your own.
-    The model answers on the processor; ``ae.net_.to("cuda")`` moves it.
-    """
-    fitted, params, names = artifact.load(path, modules)
-    try:
-        ae = Autoencoder(**from_json(params, modules))
-    except (TypeError, KeyError, AttributeError) as error:
-        raise damaged(path, f"its parameters do not fit: {error}") from None
-    ae.fitted_ = fitted
-    ae.n_features_in_ = fitted.schema.features
-    if names is not None:
-        ae.feature_names_in_ = np.asarray(names, dtype=object)
-    return ae
+        artifact.save(path, saved(self))
 
 
 def _precision(rows: np.ndarray) -> type:
     return np.float64 if rows.dtype == np.float64 else np.float32
 
 
-__all__ = ["Autoencoder", "load"]
+__all__ = ["Autoencoder"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from narrows import training
-from narrows.estimators._fitting import held_out, introduce, loaded, order_of
+from narrows.estimators._fitting import described, held_out, introduce, loaded, order_of
 from narrows.estimators.autoencoder import Autoencoder
 
 
@@ -52,11 +52,11 @@ def fit_many(
             )
     schema = first.learn(X)
     rows = schema.rows(X)
-    for estimator in estimators:
-        introduce(estimator, schema, X)
+    facts = [described(schema, X) for _ in estimators]
     fitted = training.fit_many(orders, schema, rows, held_out(schema, validation_data))
-    for estimator, result in zip(estimators, fitted, strict=True):
+    for estimator, result, known in zip(estimators, fitted, facts, strict=True):
         estimator.fitted_ = result
+        introduce(estimator, known)
     return estimators
 
 

@@ -26,6 +26,8 @@ def numeric(X: Any, name: str = "X") -> np.ndarray:
             f"{name} holds complex numbers, but real ones were expected (Complex data not supported):"
             f" pass {name}.real, {name}.imag or np.abs({name})."
         )
+    if not array.dtype.isnative:  # torch takes this machine's order of bytes alone
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind in "bui" or array.dtype in (np.float32, np.float64):
         return array
     if array.dtype.kind in "US":
@@ -75,10 +77,12 @@ def finite(
     where = np.unravel_index(int(bad.argmax()), bad.shape)
     what = "NaN" if np.isnan(array[where]) else "infinity (inf)"
     column = repr(names[where[1]]) if names and len(where) == 2 else ", ".join(map(str, where[1:]))
+    # Rows of columns may be a table, which a fit takes by itself where it sees gaps.
+    table = ", or fit with input=Table(), which takes gaps" if what == "NaN" and array.ndim == 2 else ""
     raise ValueError(
         f"{name} holds {what} at row {first + where[0]}, column {column} ({int(bad.sum())} such values in all),"
         " but complete finite numbers were expected: drop those rows or fill them,"
-        " for example with scikit-learn's SimpleImputer."
+        f" for example with scikit-learn's SimpleImputer{table}."
     )
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from narrows.inputs.arrow_types import family, from_seconds, into, is_empty, named, plain, seconds
+
 KINDS = ("number", "integer", "boolean", "category", "time")
 MAX_SHOWN = 3  # values quoted in a message
 
@@ -22,39 +24,46 @@ MAX_SHOWN = 3  # values quoted in a message
 class Column:
     """``kind`` of a column and, of a category, its ``levels`` in the order of their codes.
 
-    ``type`` is the Arrow type of its values, as text; of times also their ``zone``.
+    ``type`` is the Arrow type of its values, as text; ``cut`` says that it had more categories than
+    were kept.
     """
 
-    name: str
+    name: str | int
     kind: str
     type: str
     levels: tuple[Any, ...] = ()
-    zone: str | None = None
+    cut: bool = False
 
     @property
     def size(self) -> int:
         """Categories; 0 for what is a number to the network."""
         return {"category": len(self.levels), "boolean": 2}.get(self.kind, 0)
 
-    def read(self, values: Any) -> np.ndarray:
-        """An Arrow array as float64, NaN where it is missing: numbers, seconds since 1970 (or of a
-        duration), or the codes of categories; one that was not seen in training is missing too."""
+    def read(self, values: Any, told: set[str | int] | None = None) -> np.ndarray:
+        """An Arrow array as float64, NaN where it is missing: numbers, seconds (since 1970, since midnight
+        or of a duration), or the codes of categories; one that was not seen in training is missing too.
+
+        ``told``: columns that were warned of already, of rows that come in pieces.
+        """
+        if is_empty(values):  # whatever type that is called
+            return np.full(len(values), np.nan)
+        if self.kind == "category":
+            return self._codes(values, told)
+        if family(values.type) != family(named(self.type)):
+            fitted = f"times ({self.type})" if self.kind == "time" else "numbers"
+            raise ValueError(
+                f"Column {self.name!r} is of type {values.type} now, but {fitted} were fitted: convert it."
+            )
+        return seconds(values) if self.kind == "time" else _floats(values, self.name)
+
+    def _codes(self, values: Any, told: set[str | int] | None) -> np.ndarray:
         import pyarrow.compute as pc
 
-        if self.kind != "category":
-            return _floats(values, self.name)
-        labels = _labels(values)
-        codes = pc.index_in(labels, value_set=_array(self.levels, labels.type))
-        if unseen := codes.null_count - labels.null_count:
-            strange = pc.unique(labels.filter(pc.and_(pc.is_null(codes), pc.is_valid(labels))))
-            shown = ", ".join(repr(v) for v in strange.slice(0, MAX_SHOWN).to_pylist())
-            more = ", …" if len(strange) > MAX_SHOWN else ""
-            warnings.warn(
-                f"Column {self.name!r} holds categories in {unseen} row{'s' if unseen > 1 else ''} that were not seen"
-                f" in training ({shown}{more}): they are taken as missing.",
-                UserWarning,
-                stacklevel=2,
-            )
+        labels = _labels(values, self.name)
+        codes = pc.index_in(labels, value_set=_array(self.levels, labels.type), skip_nulls=True)
+        if codes.null_count > labels.null_count and not self.cut and self.name not in (told or ()):
+            strange = labels.filter(pc.and_(pc.is_null(codes), pc.is_valid(labels)))
+            _warn(self.name, strange, told)
         return _floats(codes, self.name)
 
     def write(self, codes: np.ndarray) -> Any:
@@ -63,27 +72,23 @@ class Column:
 
         gaps = np.isnan(codes)
         null = gaps if gaps.any() else None
+        kind = named(self.type)
         if self.kind == "category":
             last = len(self.levels) - 1
             at = pa.array(np.where(gaps, 0, codes).round().clip(0, last).astype(np.int64), mask=null)
-            return pa.array(list(self.levels), _arrow_type(self.type)).take(at)
-        if self.kind == "boolean":
-            return pa.array(codes >= 0.5, mask=null)
-        kind = _arrow_type(self.type, self.zone)
-        if self.kind == "number":
-            return pa.array(codes, pa.float64(), mask=null).cast(kind, safe=False)
+            whole = pa.types.is_floating(kind)  # numbers among which there were gaps
+            levels = pa.array(map(float, self.levels)).cast(kind) if whole else pa.array(self.levels, kind)
+            return levels.take(at)
         if self.kind == "time":
-            whole = np.where(gaps, 0, codes * 1e6).round().astype(np.int64)
-            unit = pa.duration("us") if pa.types.is_duration(kind) else pa.timestamp("us", self.zone)
-            return pa.array(whole, mask=null).cast(unit).cast(kind, safe=False)
-        span = np.iinfo(kind.to_pandas_dtype())
-        # float64 reaches beyond the largest int64 by one: the nearest below it that fits.
-        low, high = float(span.min), np.nextafter(float(span.max), 0) if span.bits == 64 else float(span.max)
-        whole = np.where(gaps, 0, codes).round().clip(low, high).astype(kind.to_pandas_dtype())
-        return pa.array(whole, kind, mask=null)
+            return from_seconds(codes, kind)
+        return into(pa.array(codes, pa.float64(), mask=null), kind)
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Column:
+        return cls(**{**data, "levels": tuple(data["levels"])})
 
 
 class Learner:
@@ -93,8 +98,8 @@ class Learner:
     The ``most`` frequent categories are known afterwards.
     """
 
-    def __init__(self, name: str, kind: Any, category: bool, most: int):
-        self.name, self.kind, self.most = name, kind, most
+    def __init__(self, name: str | int, kind: Any, category: bool, most: int):
+        self.name, self.most = name, most
         self.column = _of_type(name, kind, category)
         self.empty = True
         self.counts: Counter[Any] = Counter()
@@ -103,9 +108,12 @@ class Learner:
         """Look at some more of it, an Arrow array."""
         import pyarrow.compute as pc
 
-        self.empty = self.empty and (values.null_count == len(values) or _all_nan(values))
+        if is_empty(values):
+            return
+        self.empty = False
         if self.column.kind == "category":
-            for pair in pc.value_counts(_labels(values).drop_null()).to_pylist():
+            labels = _whole(_labels(values, self.name), self.name)
+            for pair in pc.value_counts(labels.drop_null()).to_pylist():
                 self.counts[pair["values"]] += pair["counts"]
 
     def done(self) -> Column:
@@ -124,51 +132,42 @@ class Learner:
                 stacklevel=2,
             )
         levels = sorted(label for label, _ in pairs[: self.most])
-        return dataclasses.replace(self.column, levels=tuple(levels))
+        return dataclasses.replace(self.column, levels=tuple(levels), cut=len(pairs) > self.most)
 
 
-def _of_type(name: str, kind: Any, category: bool) -> Column:
+def _of_type(name: str | int, kind: Any, category: bool) -> Column:
     import pyarrow as pa
 
     of = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if category or pa.types.is_dictionary(kind) or _is_text(of):
-        if not (_is_text(of) or pa.types.is_integer(of) or pa.types.is_boolean(of) or pa.types.is_null(of)):
+    text = "string" if pa.types.is_string_view(of) else str(of)
+    if category or pa.types.is_dictionary(kind) or family(of) == "text":
+        if family(of) not in ("text", "number", "null") or pa.types.is_decimal(of):
             raise ValueError(
                 f"Column {name!r} of type {of} cannot be categories: pass text, whole numbers or booleans."
             )
-        return Column(name, "category", _name(of))
-    if pa.types.is_boolean(kind):
-        return Column(name, "boolean", "bool")
-    if pa.types.is_integer(kind):
-        return Column(name, "integer", _name(kind))
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
-        return Column(name, "number", _name(kind) if pa.types.is_floating(kind) else "double")
-    if pa.types.is_timestamp(kind):
-        return Column(name, "time", f"timestamp[{kind.unit}]", zone=kind.tz)
-    if pa.types.is_date(kind) or pa.types.is_duration(kind):
-        return Column(name, "time", _name(kind))
-    raise ValueError(
-        f"Column {name!r} is of type {kind}, but numbers, categories, booleans or timestamps were expected:"
-        " convert or drop it."
-    )
+        return Column(name, "category", text)
+    if family(of) in ("moment", "duration", "hour"):
+        return Column(name, "time", text)
+    if family(of) not in ("number", "null"):
+        raise ValueError(
+            f"Column {name!r} is of type {kind}, but numbers, categories, booleans or times were expected:"
+            " convert or drop it."
+        )
+    if pa.types.is_boolean(of) or pa.types.is_integer(of):
+        return Column(name, "boolean" if pa.types.is_boolean(of) else "integer", text)
+    if pa.types.is_decimal(of):  # as wide as any: how many digits there are may be found out from the values
+        text = f"decimal128(38, {min(of.scale, 38)})"
+    return Column(name, "number", "double" if pa.types.is_null(of) else text)
 
 
-def _floats(values: Any, name: str) -> np.ndarray:
+def _floats(values: Any, name: str | int) -> np.ndarray:
     import pyarrow as pa
 
-    kind = values.type
-    per_second = 1.0
-    if pa.types.is_boolean(kind):
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_boolean(values.type):
         values = values.cast(pa.uint8())
-    elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        values, per_second = values.cast(pa.timestamp("us"), safe=False).cast(pa.int64()), 1e6
-    elif pa.types.is_duration(kind):
-        values, per_second = values.cast(pa.duration("us"), safe=False).cast(pa.int64()), 1e6
-    elif pa.types.is_decimal(kind) or pa.types.is_float16(kind):
-        values = values.cast(pa.float64())
-    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        raise ValueError(f"Column {name!r} is of type {kind} now, but numbers were fitted: convert it.")
-    array = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) / per_second
+    array = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     if np.isinf(array).any():
         row = int(np.isinf(array).argmax())
         raise ValueError(
@@ -178,57 +177,75 @@ def _floats(values: Any, name: str) -> np.ndarray:
     return array
 
 
-def _labels(values: Any) -> Any:
+def _labels(values: Any, name: str | int) -> Any:
+    """Categories as 64-bit numbers, booleans or text, whichever they are."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
-    if pa.types.is_integer(values.type):
-        return values.cast(pa.int64())
     if pa.types.is_boolean(values.type):
-        return pc.cast(values, pa.bool_())
+        return values
+    if pa.types.is_integer(values.type):
+        try:
+            return values.cast(pa.int64())
+        except pa.ArrowInvalid:  # 2⁶³ or more
+            return values.cast(pa.uint64())
+    if pa.types.is_floating(values.type):  # whole numbers among which there are gaps
+        return plain(values)
+    if family(values.type) != "text":
+        raise ValueError(
+            f"Column {name!r} is of type {values.type} now, but categories were fitted: convert it to text or whole"
+            " numbers."
+        )
     return values.cast(pa.large_string())
 
 
-def _array(levels: tuple[Any, ...], kind: Any) -> Any:
+def _whole(labels: Any, name: str | int) -> Any:
+    """Categories to be learned: floats, if they are whole numbers, as those."""
     import pyarrow as pa
+
+    if not pa.types.is_floating(labels.type):
+        return labels
+    try:
+        return labels.cast(pa.int64())
+    except pa.ArrowInvalid:
+        numbers = labels.drop_null().to_numpy()
+        odd = numbers[~(abs(numbers) < 2**63) | (numbers.round() != numbers)][0]
+        raise ValueError(
+            f"Column {name!r} holds numbers such as {odd}, which cannot be categories: pass text, whole numbers or"
+            " booleans, or take it out of Table(categories=…)."
+        ) from None
+
+
+def _array(levels: tuple[Any, ...], kind: Any) -> Any:
+    """Categories as labels of that type; null where they are of another, so that no label is that one."""
+    import pyarrow as pa
+
+    def label(level: Any) -> Any:
+        try:
+            return pa.scalar(float(level) if pa.types.is_floating(kind) else level, kind).as_py()
+        except (ValueError, TypeError, OverflowError):
+            return None
 
     try:
         return pa.array(list(levels), kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([], kind)  # values of another type than was fitted: none of them was seen
+    except (ValueError, TypeError, OverflowError):
+        return pa.array([label(level) for level in levels], kind)
 
 
-def _is_text(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-
-
-def _all_nan(values: Any) -> bool:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return pa.types.is_floating(values.type) and pc.all(pc.is_nan(values.drop_null())).as_py() is True
-
-
-def _name(kind: Any) -> str:
-    import pyarrow as pa
-
-    return "string" if pa.types.is_string_view(kind) else str(kind)
-
-
-def _arrow_type(name: str, zone: str | None = None) -> Any:
-    """The type that a column's ``type`` names."""
-    import pyarrow as pa
-
-    unit = name.partition("[")[2].rstrip("]")
-    if name.startswith("timestamp"):
-        return pa.timestamp(unit, zone)
-    if name.startswith("duration"):
-        return pa.duration(unit)
-    if name.startswith("date"):
-        return pa.date32() if name.startswith("date32") else pa.date64()
-    known = {"halffloat": pa.float16(), "float": pa.float32(), "double": pa.float64()}
-    return known[name] if name in known else pa.type_for_alias(name)
+def _warn(name: str | int, strange: Any, told: set[str | int] | None) -> None:
+    """Say that ``strange`` categories are taken as missing; of rows in pieces once, when the first turn up."""
+    kinds = strange.unique()
+    shown = ", ".join(repr(v) for v in kinds.slice(0, MAX_SHOWN).to_pylist())
+    more = ", …" if len(kinds) > MAX_SHOWN else ""
+    rows = f"{len(strange)} row{'s' if len(strange) > 1 else ''}"
+    where = rows if told is None else f"{rows} of the first piece of X in which there are any"
+    further = "" if told is None else ", and so are any in later pieces"
+    if told is not None:
+        told.add(name)
+    warnings.warn(
+        f"Column {name!r} holds categories in {where} that were not seen in training ({shown}{more}): they are taken"
+        f" as missing{further}.",
+        UserWarning,
+        stacklevel=2,
+    )

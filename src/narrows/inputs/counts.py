@@ -18,7 +18,7 @@ from narrows.inputs.sparse import check_shape, dense_counts, sparse_counts
 from narrows.inputs.vectors import Vectors, VectorsSchema
 
 TRANSFORMS = ("log1p", "l2", "none")
-START_ROWS, START_ENTRIES = 4096, 2**24  # that are looked at before training, at most: 64 MB
+START_ROWS = 4096  # that are looked at before training, at most
 NOTHING = 1e-12  # stands for the size of a row without counts
 
 
@@ -141,7 +141,7 @@ class _Logarithms(nn.Module):
     @torch.no_grad()
     def prepare(self, net: nn.Module, source: Source, gen: torch.Generator) -> None:
         """Learn M and g from training rows."""
-        rows = source.head(max(1, min(START_ROWS, START_ENTRIES // self.features)))
+        rows = source.head(START_ROWS)
         sizes = known(rows, self.missing).sum(1)
         self.size.copy_(torch.where(sizes > 0, sizes, torch.nan).nanmedian().nan_to_num(nan=1.0))
         self.gain.fill_(1.0)

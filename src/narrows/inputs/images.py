@@ -47,27 +47,19 @@ class Images:
     def learn(self, X: Any) -> ImagesSchema:
         """What the training images look like; of those that are read on demand, only their shape and type
         (and the headers of a folder's files)."""
-        lazy = is_lazy(X)
-        if self.size is not None and several(X):
-            arrays = [_checks.numeric(x, f"X[{i}]") for i, x in enumerate(X)]
-            shape = (len(arrays), *arrays[0].shape)
-        else:
-            if several(X):
-                alike(X)
-            arrays = [X if lazy else _checks.numeric(X)]
-            shape = tuple(arrays[0].shape)
-        if len(shape) not in (3, 4):
-            raise ValueError(
-                f"X has shape {shape}, but images were expected, (n, height, width) or (n, height, width,"
-                " channels): reshape flat rows first, as in X.reshape(-1, 28, 28)."
-            )
-        nonempty(shape)
-        layout = layout_of(shape, self.channels)
-        if lazy and self.size is None and hasattr(X, "check"):
+        if self.size is None and several(X):
+            alike(X)
+        shape, layout, whole = look(
+            X,
+            self.channels,
+            "Images",
+            "images were expected, (n, height, width) or (n, height, width, channels): reshape flat rows first, as in"
+            " X.reshape(-1, 28, 28)",
+        )
+        if is_lazy(X) and self.size is None and hasattr(X, "check"):
             X.check()
-        whole = all(x.dtype == np.uint8 for x in arrays) and (lazy or max(x.max() for x in arrays) > 1)
         image = shape[1:] if self.size is None else with_size(shape[1:], layout, self.size)
-        return ImagesSchema(image, layout, bool(whole), self.size)
+        return ImagesSchema(image, layout, whole, self.size)
 
     def build(self, shapes: Shapes) -> nn.Module:
         """Nothing stands between pixels and the encoder."""
@@ -146,9 +138,7 @@ class ImagesSchema:
         self._right(tuple(array.shape[1:]))
         _checks.nonempty(array)
         _checks.finite(array, first=first)
-        if self.layout == "none":
-            return array[:, None]
-        return array if self.layout == "first" else array.transpose(0, 3, 1, 2)
+        return channels_second(array, self.layout)
 
     def _right(self, shape: tuple[int, ...]) -> None:
         if shape != self.shape:
@@ -159,9 +149,7 @@ class ImagesSchema:
 
     def restore(self, rows: np.ndarray, like: Any = None) -> np.ndarray:
         """Back to the user's axes; uint8 again where that went in; flat where ``like`` is flat."""
-        array = rows[:, 0] if self.layout == "none" else rows
-        if self.layout == "last":
-            array = array.transpose(0, 2, 3, 1)
+        array = channels_back(rows, self.layout)
         if self.whole:
             array = array.round().clip(0, 255).astype(np.uint8)
         flat = like is not None and not several(like) and np.ndim(like) == 2
@@ -196,6 +184,36 @@ class Pictures:
             return np.empty((0, *self.shape[1:]), self.dtype)
         first = which.indices(len(self))[0] if isinstance(which, slice) else 0
         return self.schema.checked(array, first)
+
+
+def look(X: Any, channels: str | None, owner: str, wanted: str) -> tuple[tuple[int, ...], str, bool]:
+    """Shape (n, …) of pictures, where their channels stand, and whether pixels are whole numbers 0…255.  Of
+    a list the shape is that of the first, of rows on demand it is all that is looked at."""
+    lazy, apart = is_lazy(X), several(X)
+    arrays = [_checks.numeric(x, f"X[{i}]") for i, x in enumerate(X)] if apart else [X]
+    if not (lazy or apart):
+        arrays = [_checks.numeric(X)]
+    shape = (len(arrays), *arrays[0].shape) if apart else tuple(arrays[0].shape)
+    if len(shape) not in (3, 4):
+        raise ValueError(f"X has shape {shape}, but {wanted}.")
+    nonempty(shape)
+    layout = layout_of(shape, channels, owner)
+    whole = all(x.dtype == np.uint8 for x in arrays) and (lazy or max(x.max() for x in arrays) > 1)
+    return shape, layout, bool(whole)
+
+
+def channels_second(array: np.ndarray, layout: str) -> np.ndarray:
+    """Pictures as the user has them, as (n, channels, height, width), a view."""
+    if layout == "none":
+        return array[:, None]
+    return array if layout == "first" else array.transpose(0, 3, 1, 2)
+
+
+def channels_back(array: np.ndarray, layout: str) -> np.ndarray:
+    """The inverse of :func:`channels_second`."""
+    if layout == "none":
+        return array[:, 0]
+    return array if layout == "first" else array.transpose(0, 2, 3, 1)
 
 
 def check_channels(owner: str, channels: str | None) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 
 from narrows.contracts import Shapes
 from narrows.inputs import _checks
-from narrows.inputs.images import check_channels, layout_of, nonempty, several
+from narrows.inputs.images import channels_back, channels_second, check_channels, look, nonempty, several
 from narrows.inputs.lazy import is_lazy
 from narrows.inputs.tiles import Tiles
 
@@ -59,24 +59,16 @@ class Patches:
 
     def learn(self, X: Any) -> PatchesSchema:
         """What the training photographs look like; of those in files, what their headers say."""
-        lazy = is_lazy(X)
-        if several(X):
-            arrays = [_checks.numeric(x, f"X[{i}]") for i, x in enumerate(X)]
-            shape = (len(arrays), *arrays[0].shape)
-        else:
-            arrays = [X if lazy else _checks.numeric(X)]
-            shape = tuple(arrays[0].shape)
-        if len(shape) not in (3, 4):
-            raise ValueError(
-                f"X has shape {shape}, but photographs were expected, (n, height, width) or (n, height, width,"
-                " channels) or a list of them: pass [X] if it is one photograph."
-            )
-        nonempty(shape)
-        layout = layout_of(shape, self.channels, "Patches")
+        shape, layout, whole = look(
+            X,
+            self.channels,
+            "Patches",
+            "photographs were expected, (n, height, width) or (n, height, width, channels) or a list of them: pass [X]"
+            " if it is one photograph",
+        )
         channels = 1 if layout == "none" else shape[1] if layout == "first" else shape[3]
-        whole = all(x.dtype == np.uint8 for x in arrays) and (lazy or max(x.max() for x in arrays) > 1)
         size = int(self.size)
-        schema = PatchesSchema(size, int(self.step or max(1, size // 2)), channels, layout, bool(whole))
+        schema = PatchesSchema(size, int(self.step or max(1, size // 2)), channels, layout, whole)
         schema.rows(X)  # checks the rest
         return schema
 
@@ -145,7 +137,7 @@ class PatchesSchema:
         self._fits(array.shape[1:], "X[0]")
         _checks.finite(array)
         if array.shape[1:] == self.shape:
-            return array.transpose(0, 3, 1, 2) if self.layout == "last" else array.reshape(-1, *self.row)
+            return channels_second(array, self.layout)
         return self._tiles_of(list(array))
 
     def _tiles_of(self, arrays: list[np.ndarray]) -> Tiles:
@@ -213,9 +205,7 @@ class PatchesSchema:
             np.clip(array, 0, 255, out=array)
         elif np.dtype(dtype).kind != "f":
             array = np.rint(array)  # a mean of equal whole numbers need not be one to the last bit
-        if self.layout != "first":
-            array = array[:, 0] if self.layout == "none" else array.transpose(0, 2, 3, 1)
-        return np.ascontiguousarray(array, dtype=dtype)
+        return np.ascontiguousarray(channels_back(array, self.layout), dtype=dtype)
 
     def per_pixel(self, values: np.ndarray, like: Any) -> Any:
         """What patches say of their pixels, (n, …, size, size), blended to those of ``like``: one array

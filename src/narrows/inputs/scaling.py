@@ -66,8 +66,8 @@ class Statistics:
     The same rows in the same order give the same numbers, however they were cut into pieces.
     ``shared``: means and deviations of channels and not of entries; ``"channel"``: the ends too.
     ``missing``: rows may hold NaN.
-    ``again`` gives all the rows anew: means and deviations, which cost more, are then only taken when
-    they are asked for.
+    ``spread``: means and deviations, which cost more than the ends, are wanted too.
+    ``again`` gives all the rows anew: means and deviations are then only taken when they are asked for.
 
     >>> seen = Statistics(shared=False).add(np.array([[0.0, 2.0]])).add(np.array([[4.0, 2.0]]))
     >>> seen.low, seen.high, seen.mean
@@ -75,14 +75,16 @@ class Statistics:
     """
 
     CHUNK = 8192  # rows whose sums are taken together
+    ENTRIES = 1 << 20  # unless they hold more numbers than that: each is copied, in float64
 
     def __init__(
         self,
         shared: bool | str,
         missing: bool = False,
         again: Callable[[], Iterable[np.ndarray]] | None = None,
+        spread: bool = True,
     ):
-        self.shared, self.missing, self.again = shared, missing, again
+        self.shared, self.missing, self.again, self.spread = shared, missing, again, spread
         self.low: np.ndarray | None = None
         self.high: np.ndarray | None = None
         self._count = self._mean = self._squares = np.zeros(())
@@ -99,17 +101,18 @@ class Statistics:
             low, high = low[0], high[0]
         self.low = low if self.low is None else np.fmin(self.low, low)
         self.high = high if self.high is None else np.fmax(self.high, high)
-        if self.again is None:
+        if self.again is None and self.spread:
             self._sums(rows)
         return self
 
     def _sums(self, rows: np.ndarray) -> None:
+        chunk = max(1, min(self.CHUNK, self.ENTRIES // max(1, rows[:1].size)))
         while len(rows):
-            taken = rows[: self.CHUNK - self._open]
+            taken = rows[: chunk - self._open]
             self._left.append(taken)
             self._open += len(taken)
             rows = rows[len(taken) :]
-            if self._open == self.CHUNK:
+            if self._open == chunk:
                 self._sum()
 
     def _close(self) -> None:
@@ -122,13 +125,16 @@ class Statistics:
 
     def _sum(self) -> None:
         rows = np.concatenate(self._left) if len(self._left) > 1 else self._left[0]
-        # Shared scales are those of a channel: its entries one below the other.
-        columns = rows.swapaxes(0, 1).reshape(rows.shape[1], -1).T if self.shared else rows
-        columns = columns.reshape(len(columns), -1).astype(np.float64)
-        there = ~np.isnan(columns) if self.missing else np.ones((), bool)
-        count = np.broadcast_to(there, columns.shape).sum(0)
-        mean = np.where(there, columns, 0.0).sum(0) / np.maximum(count, 1)
-        squares = np.square(np.where(there, columns - mean, 0.0)).sum(0)
+        # Shared scales are those of a channel: its entries side by side.  In one layout whatever the
+        # rows' own is, for sums along other strides round differently.
+        over = 1 if self.shared else 0
+        x = rows.swapaxes(0, 1).reshape(rows.shape[1], -1) if self.shared else rows.reshape(len(rows), -1)
+        x = np.ascontiguousarray(x, dtype=np.float64)
+        there = ~np.isnan(x) if self.missing else np.ones((), bool)
+        count = np.broadcast_to(there, x.shape).sum(over)
+        mean = (np.where(there, x, 0.0) if self.missing else x).sum(over) / np.maximum(count, 1)
+        apart = x - np.expand_dims(mean, over)
+        squares = np.square(np.where(there, apart, 0.0) if self.missing else apart).sum(over)
         # Two samples become one (Chan, Golub & LeVeque 1983, equation 2.1).
         total, apart = np.maximum(self._count + count, 1), mean - self._mean
         self._squares = self._squares + squares + apart**2 * self._count * count / total

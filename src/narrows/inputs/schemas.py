@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import scipy.sparse
 
@@ -15,7 +17,7 @@ from narrows.inputs.lazy import is_lazy
 from narrows.inputs.patches import PatchesSchema
 from narrows.inputs.signals import Signals, SignalsSchema
 from narrows.inputs.table import Table, TableSchema
-from narrows.inputs.text import TextSchema
+from narrows.inputs.text import Text, TextSchema
 from narrows.inputs.vectors import Vectors, VectorsSchema, as_frame
 
 SCHEMAS = {
@@ -29,15 +31,22 @@ SCHEMAS = {
 }
 
 
-def infer(X: Any, signals: bool = False) -> Vectors | Images | Table | Counts | Signals:
+def infer(X: Any, signals: bool = False) -> Vectors | Images | Table | Counts | Signals | Text:
     """Counts for sparse matrices, Images for 3-D and 4-D arrays, Table for frames of more than complete
-    numbers, Vectors for the rest; flat rows are never guessed to be images.  For a backbone of
-    ``signals``, arrays are Signals."""
+    numbers, Text for one column of strings that is no frame, Vectors for the rest; flat rows are never
+    guessed to be images.  For a backbone of ``signals``, arrays are Signals."""
     if scipy.sparse.issparse(X):
         return Counts()
+    if (first := _text(X)) is not None:
+        if os.path.exists(first):
+            raise ValueError(
+                f"X is a list of {len(X)} texts, of which the first, {first!r}, is the name of a file: pass the path"
+                " of a folder, a pattern, or nw.sources.Parquet(X); or input='text' if names are what is meant."
+            )
+        return Text()
     if hasattr(X, "schema") and is_lazy(X):
         frame = as_frame(X.schema.empty_table())
-        return Vectors() if X.complete and not needs_types(frame) else Table()
+        return Table() if needs_types(frame) or not X.complete else Vectors()
     frame = as_frame(X)
     if frame is not None and needs_types(frame):
         return Table()
@@ -51,6 +60,20 @@ def infer(X: Any, signals: bool = False) -> Vectors | Images | Table | Counts | 
     if signals:  # the backbone reads nothing else
         return Signals()
     return Images() if getattr(X, "ndim", None) in (3, 4) or _nested(X) in (3, 4) else Vectors()
+
+
+def _text(X: Any) -> str | None:
+    """The first string of a list, 1-D array or series of strings; None of all else."""
+    import pyarrow as pa
+
+    texts = nw.from_native(X, eager_only=True, allow_series=True, pass_through=True)
+    if isinstance(texts, nw.Series):
+        texts = texts.drop_nulls()
+    elif isinstance(X, pa.Array):
+        texts = X.drop_null()[:1].to_pylist()
+    elif not isinstance(X, (list, tuple)) and not (isinstance(X, np.ndarray) and X.ndim == 1):
+        return None
+    return texts[0] if len(texts) and isinstance(texts[0], str) else None
 
 
 def _nested(X: Any) -> int | None:

@@ -12,7 +12,9 @@ import numpy as np
 from torch import nn
 
 from narrows.contracts import Shapes
-from narrows.inputs import _checks
+from narrows.inputs import _checks, series
+from narrows.inputs.lazy import Converted
+from narrows.inputs.series import several
 from narrows.inputs.vectors import VectorsSchema, as_frame
 from narrows.inputs.windows import Windows
 
@@ -31,7 +33,8 @@ class Signals:
     array (time, channels) or (time,) or a frame with a column per channel, or several as a list of
     these or as an array (n, time, channels).  Series are cut into overlapping windows, the last of each
     aligned to its end, so that every sample is covered; no window spans two series.  Answers per window
-    are averaged where windows overlap, which gives back series.
+    are averaged where windows overlap, which gives back series.  Sounds (wav files) and large ``.npy``
+    files are read where windows are cut; a model of sounds takes others of the same rate only.
 
     >>> Signals().learn(np.zeros((5, 100, 3))).row
     (3, 100)
@@ -55,6 +58,7 @@ class Signals:
 
     def learn(self, X: Any) -> SignalsSchema:
         """What the training signals look like."""
+        X = series.opened(X)
         schema = self._whole(X) if self.window is None else self._long(X)
         schema.rows(X)  # checks the rest
         return schema
@@ -71,18 +75,19 @@ class Signals:
             return SignalsSchema(
                 len(frame.columns), 1, None, tuple(frame.columns), frame.implementation.value, flat=True
             )
-        if _several(X) and len(lengths := {len(np.atleast_1d(x)) for x in X}) > 1:
+        if several(X) and len(lengths := {np.shape(x)[0] for x in X}) > 1:
             raise ValueError(
                 f"X holds series of {min(lengths)} to {max(lengths)} samples, but signals of one length were expected:"
                 " pass Signals(window=…) to cut them into windows."
             )
-        shape = _checks.numeric(X).shape
+        shape = series.shape_of(X)
         if len(shape) not in (2, 3):
             raise ValueError(
                 f"X has shape {shape}, but signals were expected, (n, time, channels) or (n, time): pass"
                 " Signals(window=…) if it is one long series."
             )
-        return SignalsSchema(shape[1], 1 if len(shape) == 2 else shape[2], flat=len(shape) == 2)
+        channels, flat = 1 if len(shape) == 2 else shape[2], len(shape) == 2
+        return SignalsSchema(shape[1], channels, flat=flat, rate=series.rate_of(X))
 
     def _long(self, X: Any) -> SignalsSchema:
         window, step = int(self.window), int(self.step or max(1, self.window // 4))
@@ -90,20 +95,21 @@ class Signals:
             raise ValueError(
                 f"Signals got step={step} and window={window}, which would leave samples out: pass a step ≤ window."
             )
-        first = X[0] if _several(X) else X
+        first = X[0] if several(X) else X
         frame = as_frame(first)
         if frame is None:
             if self.time is not None:
                 raise ValueError(
                     f"Signals got time={self.time!r}, but X is not a frame: pass a frame with that column, or no time."
                 )
-            shape = _checks.numeric(first).shape
-            if not 1 <= len(shape) <= (2 if _several(X) else 3):
+            shape = series.shape_of(first)
+            if not 1 <= len(shape) <= (2 if several(X) else 3):
                 raise ValueError(
                     f"X holds an array of shape {shape}, but a series was expected, (time, channels) or (time,): pass"
                     " one such array, or a list of them."
                 )
-            return SignalsSchema(window, 1 if len(shape) == 1 else shape[-1], step, flat=len(shape) == 1)
+            channels, flat = 1 if len(shape) == 1 else shape[-1], len(shape) == 1
+            return SignalsSchema(window, channels, step, flat=flat, rate=series.rate_of(X))
         if self.time is not None and self.time not in frame.columns:
             raise ValueError(
                 f"Signals got time={self.time!r}, but there is no such column: pass one of"
@@ -121,7 +127,8 @@ class Signals:
 class SignalsSchema:
     """``window`` samples of ``channels`` in a row, ``step`` samples apart, None for whole signals;
     ``names`` of the columns (of channels, or of the samples of whole signals) and the ``frame`` library
-    they came in, the name of the ``time`` column; ``flat`` where arrays have no axis of channels."""
+    they came in, the name of the ``time`` column; ``flat`` where arrays have no axis of channels; ``rate``
+    in samples per second, where the data said it."""
 
     window: int
     channels: int
@@ -130,6 +137,7 @@ class SignalsSchema:
     frame: str | None = None
     time: Any = None
     flat: bool = False
+    rate: int | None = None
 
     levels = None
     missing = False
@@ -156,9 +164,16 @@ class SignalsSchema:
 
     def rows(self, X: Any, finite: bool = True) -> np.ndarray | Windows:
         """(n, channels, time) in the user's units, always checked in full: of long series that is little
-        beside their windows, which are cut when they are asked for."""
+        beside their windows, which are cut when they are asked for.  What is in files is checked as it is
+        read."""
+        X = series.opened(X)
+        for x in X if several(X) else (X,):
+            series.check_rate(x, self.rate)
         if self.windowed:
             return Windows(self._series(X), self.window, self.step)
+        if series.in_file(X):
+            dtype = _checks.numeric(np.zeros(1, X.dtype)).dtype
+            return Converted(X, self.row, dtype, lambda part: np.ascontiguousarray(self.rows(part)))
         if as_frame(X) is not None:
             array = VectorsSchema(self.features, self.names, self.frame).rows(X)
         else:
@@ -176,13 +191,15 @@ class SignalsSchema:
         _checks.finite(array)
         return array.transpose(0, 2, 1)
 
-    def _series(self, X: Any) -> list[np.ndarray]:
+    def _series(self, X: Any) -> list[Any]:
         """Each series, (time, channels); flat rows of the fitted length are one window each."""
-        if _several(X):
+        if several(X):
             return [self._one(x, f"X[{i}]") for i, x in enumerate(X)]
+        if series.in_file(X) and (len(X.shape) == 1 or X.shape[1:] == (self.channels,)):
+            return [self._one(X, "X")]
         if as_frame(X) is not None:
             return [self._one(X, "X")]
-        array = _checks.numeric(X)
+        array = _checks.numeric(X[:] if series.in_file(X) else X)
         if array.ndim == 2 and array.shape[1] == self.features != self.channels:
             array = array.reshape(-1, self.window, self.channels)
         if array.ndim == 3:
@@ -190,16 +207,15 @@ class SignalsSchema:
             return [self._one(x, f"X[{i}]") for i, x in enumerate(array)]
         return [self._one(array, "X")]
 
-    def _one(self, x: Any, name: str) -> np.ndarray:
-        frame, names = as_frame(x), self.names
+    def _one(self, x: Any, name: str) -> Any:
+        frame, names, name = as_frame(x), self.names, series.label(x, name)
         if frame is not None:
-            names = self._channels(frame, name)
+            names = series.channels(frame, name, names, self.time)
             mine = frame.select(nw.col(*names)).to_native() if names else np.empty((len(frame), 0))
             array = VectorsSchema(len(names), names).rows(mine)
         else:
-            array = _checks.numeric(x, name)
-            array = array[:, None] if array.ndim == 1 else array
-        if array.ndim != 2 or array.shape[1] != self.channels:
+            array = series.numbers(x, name)
+        if len(array.shape) != 2 or array.shape[1] != self.channels:
             raise ValueError(
                 f"{name} has shape {array.shape}, but a series of {self.channels} channels was expected,"
                 f" (time, {self.channels}): pass the channels that the model was fitted on."
@@ -209,41 +225,19 @@ class SignalsSchema:
                 f"{name} has {len(array)} samples, but windows of {self.window} were expected: pass a longer series, or"
                 " fit with a smaller Signals(window=…)."
             )
-        _checks.nonempty(array, name)
-        _checks.finite(array, None if names is None else list(names), name)
+        if isinstance(array, np.ndarray):
+            _checks.nonempty(array, name)
+            _checks.finite(array, None if names is None else list(names), name)
         return array
-
-    def _channels(self, frame: nw.DataFrame, name: str) -> tuple[Any, ...]:
-        """The names of a frame's channels, after a look at its times."""
-        names = self.names or tuple(column for column in frame.columns if column != self.time)
-        if lost := [column for column in names if column not in frame.columns]:
-            raise ValueError(
-                f"{name} has no column {lost[0]!r}, but Autoencoder is expecting {', '.join(map(repr, names))}:"
-                " pass the columns it was fitted on."
-            )
-        for column in names:
-            if frame.schema[column].is_temporal():
-                raise ValueError(
-                    f"Column {column!r} holds times, but channels are numbers: pass Signals(window=…, time={column!r})"
-                    " if they are the times of the rows."
-                )
-        if self.time is not None and self.time in frame.columns:
-            times = frame.get_column(self.time)
-            ordered = times.dtype.is_temporal() or times.dtype.is_numeric()
-            if times.null_count() or (ordered and not times.is_sorted()):
-                raise ValueError(
-                    f"The times in column {self.time!r} of {name} are not in order, but rows one after another were"
-                    " expected: drop rows without a time, and sort the others by it before you pass them."
-                )
-        return names
 
     def restore(self, rows: np.ndarray, like: Any = None) -> Any:
         """Rows back in the user's axes.  Windows of long series are averaged to the samples of ``like``,
         in its shape or frame library, with its index and times; without ``like`` they are windows,
         (n, window, channels)."""
+        like = series.opened(like)
         if self.windowed and like is not None:
             parts = [part.astype(rows.dtype) for part in self.rows(like).average(rows)]
-            if _several(like):
+            if several(like):
                 return [self._back(part, x) for part, x in zip(parts, like, strict=True)]
             return self._back(parts[0] if len(parts) == 1 else np.stack(parts), like)
         array = np.ascontiguousarray(rows.swapaxes(1, 2))
@@ -253,26 +247,14 @@ class SignalsSchema:
         schema = VectorsSchema(self.features, self.names, self.frame)
         return schema.restore(array.reshape(len(array), -1), like)
 
-    def _back(self, series: np.ndarray, like: Any) -> Any:
-        """(time, channels) as ``like`` has it."""
-        frame = as_frame(like)
-        if frame is None:
-            return series.reshape(np.shape(like))
-        names = self._channels(frame, "X")
-        # Column by column into the frame that came: so index, order and times stay what they were.
-        backend = frame.implementation
-        columns = [
-            nw.new_series(name, np.ascontiguousarray(column), backend=backend)
-            for name, column in zip(names, series.T, strict=True)
-        ]
-        kept = [name for name in frame.columns if name in names or name == self.time]
-        return frame.select(nw.col(*kept)).with_columns(*columns).to_native()
+    def _back(self, part: np.ndarray, like: Any) -> Any:
+        return series.alike(part, like, self.names, self.time)
 
     def per_sample(self, values: np.ndarray, like: Any) -> Any:
         """What windows say of their samples, (n, …, window), averaged to the samples of ``like``: (time, …)
         of one series, a list of these for a list, (series, time, …) for an array of several."""
         parts = self.rows(like).average(values)
-        if _several(like):
+        if several(like):
             return parts
         stacked = as_frame(like) is None and len(np.shape(like)) == 3
         return np.stack(parts) if stacked or len(parts) > 1 else parts[0]
@@ -289,10 +271,3 @@ class SignalsSchema:
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": "Signals", **dataclasses.asdict(self)}
-
-
-def _several(X: Any) -> bool:
-    """Whether X is a list of series, and not numbers in a list."""
-    return isinstance(X, (list, tuple)) and any(
-        (isinstance(x, np.ndarray) and x.ndim) or as_frame(x) is not None for x in X
-    )

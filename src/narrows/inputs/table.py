@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from narrows.contracts import Shapes
+from narrows.contracts import Rows, Shapes
 from narrows.inputs import _checks, columns, frames
 from narrows.inputs.columns import Column
 from narrows.inputs.lazy import Converted, is_lazy
+from narrows.inputs.natives import Native
 
 ONE_HOT = 32  # categories that are written out as so many numbers; more are embedded
 
@@ -24,13 +26,17 @@ class Table:
     """Each row is a row of a table: a frame (pandas, polars, pyarrow) or a 2-D array with columns of
     any type and values missing anywhere.
 
-    ``categories``  names of columns that are categories although they hold whole numbers.
+    ``categories``  names of columns that are categories although they hold whole numbers (as floats too,
+                    which is what gaps make of them).
     ``max_levels``  the most categories that are kept of one column, the most frequent ones; others,
                     and those that turn up later, are taken as missing, with a warning.
 
-    Text and categorical columns are categories, booleans two of them; times are seconds.  The
-    network sees numbers with a flag where they are missing, and categories one-hot (an embedding
-    from 33 categories on).
+    Text and categorical columns are categories, booleans two of them; dates, times, times of day and
+    durations are seconds.  The network sees numbers with a flag where they are missing, and categories
+    one-hot (an embedding from 33 categories on).
+
+    Answers have the types of the frame that is answered, numbers rounded and kept within them, and of
+    what it does not say (a column without values) those of the frame that was fitted.
 
     >>> import pandas as pd
     >>> schema = Table().learn(pd.DataFrame({"age": [31, 28], "job": ["cook", None]}))
@@ -60,7 +66,7 @@ class Table:
                 f" pass some of {', '.join(map(repr, given))}."
             )
         learners = {
-            name: columns.Learner(str(name), values.type, name in self.categories, self.max_levels)
+            name: columns.Learner(_name(name), values.type, name in self.categories, self.max_levels)
             for name, values in given.items()
         }
         for piece in chain([given], pieces):
@@ -74,17 +80,17 @@ class Table:
 
 @dataclass(frozen=True)
 class TableSchema:
-    """``columns``; the ``frame`` library they came in, with the names of its own types of theirs."""
+    """``columns``; the ``frame`` library they came in, if they did, with its own types of them."""
 
     columns: tuple[Column, ...]
     frame: str | None = None
-    natives: tuple[str, ...] = ()
+    natives: tuple[Native, ...] = ()
 
     missing = True
     shared_scale = False
 
     @property
-    def names(self) -> tuple[str, ...] | None:
+    def names(self) -> tuple[str | int, ...] | None:
         return None if self.frame is None else tuple(c.name for c in self.columns)
 
     @property
@@ -99,49 +105,55 @@ class TableSchema:
     def levels(self) -> tuple[int, ...]:
         return tuple(c.size for c in self.columns)
 
-    def rows(self, X: Any, finite: bool = True) -> np.ndarray:
+    @property
+    def times(self) -> tuple[str | int, ...]:
+        """Columns whose unit, seconds, is nobody's choice."""
+        return tuple(c.name for c in self.columns if c.kind == "time")
+
+    def rows(self, X: Any, finite: bool = True) -> np.ndarray | Rows:
         """(n, columns) float64: numbers in the user's units, categories as codes, NaN where missing."""
         if is_lazy(X):
-            return Converted(X, self.row, np.float64, self.rows)
+            told: set[str | int] = set()
+            return Converted(X, self.row, np.float64, lambda part: self._read(part, told))
+        return self._read(X)
+
+    def _read(self, X: Any, told: set[str | int] | None = None) -> np.ndarray:
         given = {str(name): values for name, values in frames.arrow_columns(X).items()}
         if self.frame is not None and frames.is_frame(X):
-            if lost := [c.name for c in self.columns if c.name not in given]:
+            if lost := [c.name for c in self.columns if str(c.name) not in given]:
                 raise ValueError(
                     f"X has no column {lost[0]!r}, but Autoencoder is expecting"
                     f" {', '.join(repr(c.name) for c in self.columns)}: pass the columns it was fitted on."
                 )
         else:
             _checks.width(len(given), self.features)
-            given = dict(zip((c.name for c in self.columns), given.values(), strict=True))
-        return np.stack([c.read(given[c.name]) for c in self.columns], 1)
+            given = dict(zip((str(c.name) for c in self.columns), given.values(), strict=True))
+        return np.stack([c.read(given[str(c.name)], told) for c in self.columns], 1)
 
     def restore(self, rows: np.ndarray, like: Any = None) -> Any:
         """Back to columns of the types that were fitted (or that ``like`` has), in its frame library
         and with its index; an array where arrays are wanted."""
         arrays = [c.write(np.asarray(v, np.float64)) for c, v in zip(self.columns, rows.T, strict=True)]
-        if like is not None and not frames.is_frame(like):
+        if like is not None and frames.is_frame(like):
+            return frames.like(self.names, arrays, like, self.frame, self.natives)
+        if like is not None or self.frame is None:
             return frames.as_array(arrays, rows.dtype)
-        if like is None and self.frame is None:
-            return frames.as_array(arrays, rows.dtype)
-        names = [c.name for c in self.columns]
-        if like is not None:
-            return frames.like(names, arrays, like)
-        return frames.fresh(names, arrays, self.frame, self.natives, [c.levels for c in self.columns])
+        return frames.fresh(self.names, arrays, self.frame, self.natives)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "kind": "Table",
             "columns": [c.to_json() for c in self.columns],
             "frame": self.frame,
-            "natives": list(self.natives),
+            "natives": [native.to_json() for native in self.natives],
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TableSchema:
         return cls(
-            tuple(Column(**{**c, "levels": tuple(c["levels"])}) for c in data["columns"]),
+            tuple(map(Column.from_json, data["columns"])),
             data["frame"],
-            tuple(data["natives"]),
+            tuple(map(Native.from_json, data["natives"])),
         )
 
 
@@ -178,6 +190,11 @@ class _Embed(nn.Module):
             vectors = embedding(torch.where(missing, 0.0, x[:, i]).long())
             parts.append(torch.where(missing[:, None], 0.0, vectors))
         return torch.cat(parts, 1)
+
+
+def _name(name: Any) -> str | int:
+    """A column's name as JSON has it: pandas knows numbers, too."""
+    return int(name) if isinstance(name, Integral) else str(name)
 
 
 def _index(numbers: Iterable[int]) -> Tensor:

@@ -15,6 +15,8 @@ from narrows.contracts import Shapes
 from narrows.inputs import _checks
 from narrows.inputs.lazy import Converted, is_lazy
 
+TURNED = 4096  # rows that are made of columns at a time
+
 
 @dataclass(frozen=True)
 class Vectors:
@@ -129,19 +131,30 @@ def _dtype(X: Any) -> np.dtype:
     """float32 where that holds every number there is, else float64."""
     if not hasattr(X, "schema"):
         return X.dtype
-    return np.result_type(np.float32, *(np.dtype(kind.to_pandas_dtype()) for kind in X.schema.types))
+    kinds = (np.dtype(kind.to_pandas_dtype()) for kind in X.schema.types)
+    return np.result_type(np.float32, *(np.float64 if kind.hasobject else kind for kind in kinds))
 
 
 def _numbers(part: Any) -> np.ndarray:
     """What was read as an array: columns side by side."""
     if isinstance(part, np.ndarray):
         return part
-    below = np.stack([column.to_numpy() for column in part.columns])
-    # torch transposes in blocks, three times as fast as NumPy; of halves it is asked for floats.
-    below = (
-        below if below.dtype in (np.float32, np.float64) else below.astype(np.result_type(np.float32, below))
-    )
-    return torch.from_numpy(below).t().contiguous().numpy()
+    rows = torch.empty(part.shape, dtype=torch.from_numpy(np.empty(0, _dtype(part))).dtype)
+    at = 0
+    for batch in part.to_batches():
+        below = np.stack([_array(column) for column in batch.columns])
+        below = torch.from_numpy(below.astype(_dtype(part), copy=False))
+        # torch turns columns into rows in blocks, NumPy number by number; into memory that fits the cache.
+        for few in below.split(TURNED, 1):
+            rows[at : at + few.shape[1]].copy_(few.t())
+            at += few.shape[1]
+    return rows.numpy()
+
+
+def _array(column: Any) -> np.ndarray:
+    """An Arrow array's numbers; decimals, and booleans among which there are gaps, would be objects."""
+    array = column.to_numpy(zero_copy_only=False)
+    return column.cast("float64").to_numpy(zero_copy_only=False) if array.dtype == object else array
 
 
 def as_frame(X: Any) -> nw.DataFrame | None:

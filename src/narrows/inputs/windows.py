@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from narrows.inputs import _checks
+
 BLOCK = 1 << 20  # bytes of windows that are made together
 MOST_BLOCKS = 10  # that a held-out share is spread over
 
@@ -66,6 +68,7 @@ def overlap_average(windows: np.ndarray, at: np.ndarray, length: int) -> np.ndar
 class Windows:
     """The windows of one or several series (time, channels), cut when they are asked for; a
     :class:`narrows.contracts.Rows` of shape (n, channels, window).  No window spans two series.
+    A series is an array, or gives one for a slice: of what stays in a file, no more is read than is cut.
 
     ``index``  (n, 2): of each window its series and the sample at which it begins.
 
@@ -95,10 +98,22 @@ class Windows:
         """Windows of a slice or an array of numbers, (k, channels, window)."""
         owners, at = self.index[which].T
         found = np.empty((len(at), *self.shape[1:]), self.dtype)
-        order = np.argsort(owners, kind="stable")
-        for mine in np.split(order, np.flatnonzero(np.diff(owners[order])) + 1):
-            if len(mine):
-                found[mine] = cut(self.series[owners[mine[0]]], at[mine], self.window)
+        order = np.lexsort((at, owners))
+        # Runs of windows that touch, one after the other: what lies between them is not read.
+        ends = np.diff(owners[order], append=-1).astype(bool) | (np.diff(at[order], append=0) > self.window)
+        for mine in np.split(order, np.flatnonzero(ends) + 1)[:-1]:
+            first, last = int(at[mine[0]]), int(at[mine[-1]]) + self.window
+            found[mine] = cut(self._read(int(owners[mine[0]]), first, last), at[mine] - first, self.window)
+        return found
+
+    def _read(self, i: int, first: int, last: int) -> np.ndarray:
+        """Samples of the i-th series; of one in a file they are seen for the first time."""
+        series = self.series[i]
+        found = series[first:last]
+        if not isinstance(series, np.ndarray):
+            _checks.finite(
+                found, name=f"'{series.path}'" if hasattr(series, "path") else f"X[{i}]", first=first
+            )
         return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

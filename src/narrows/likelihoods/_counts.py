@@ -11,7 +11,7 @@ from narrows.likelihoods._start import mean_level
 
 STEEP = 30.0  # logarithm of the rate above which rates grow linearly: 10¹³ is no count
 NOTHING = 1e-30  # stands for a total of 0 where its logarithm is taken
-START_ROWS, START_ENTRIES = 4096, 2**24  # that are looked at before training, at most: 64 MB
+START_ROWS = 4096  # that are looked at before training, at most
 
 
 class CountLikelihood(nn.Module):
@@ -45,10 +45,13 @@ class CountLikelihood(nn.Module):
 
     @torch.no_grad()
     def prepare(self, net: nn.Module, source: Source, gen: torch.Generator) -> None:
-        """Refuse rows that are no counts; learn from them what ``learn`` does."""
-        rows = source.head(max(1, min(START_ROWS, START_ENTRIES // self.features)))
-        if tuple(rows.shape[1:]) != self.row:
-            return  # of a mixed table, of which this one explains some columns
+        """Look at training rows."""
+        rows = source.head(START_ROWS)
+        if tuple(rows.shape[1:]) == self.row:  # those of a mixed table are Mixed's, which shows some columns
+            self.look(rows)
+
+    def look(self, rows: Tensor) -> None:
+        """Refuse rows (n, \\*row) that are no counts; learn from them what ``learn`` does."""
         if (least := float(rows.nan_to_num(0.0).min())) < 0:
             raise ValueError(
                 f"{self.name} got rows with {least:.4g} in them after scaling, but explains counts:"

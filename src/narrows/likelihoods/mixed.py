@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from narrows.contracts import Shapes
+from narrows.contracts import Shapes, Source
+from narrows.likelihoods._counts import START_ROWS
 from narrows.likelihoods.bernoulli import Bernoulli
 from narrows.likelihoods.categorical import Categorical
 from narrows.likelihoods.normal import Normal
@@ -22,6 +23,9 @@ class Mixed:
 
     A row's nll is the sum over its columns; what is missing counts 0.  Any other likelihood that is
     given a table with categories becomes ``Mixed(numbers=itself)``.
+
+    With a likelihood of counts as ``numbers`` every number is one: none is scaled, all must be ≥ 0, and
+    columns of times, whose unit is nobody's count, are refused.
 
     >>> Mixed()
     Mixed(numbers=Normal(variance='feature', mean='identity'))
@@ -40,6 +44,11 @@ class Mixed:
     def unit(self) -> bool:
         """Whether number columns must lie in [0, 1]."""
         return self.numbers.unit
+
+    @property
+    def scaled(self) -> bool:
+        """False where number columns must stay in the user's units: counts have no other."""
+        return getattr(self.numbers, "scaled", True)
 
     def build(self, shapes: Shapes) -> nn.Module:
         levels = shapes.levels or (0,) * shapes.features
@@ -92,6 +101,14 @@ class _Mixed(nn.Module):
     def start(self, rows: Tensor) -> Tensor:
         """What a decoder puts out, at first: each column's mean, or its categories' frequencies."""
         return torch.cat([p.start(rows[:, which]) for p, which in zip(self.parts, self.where, strict=True)])
+
+    @torch.no_grad()
+    def prepare(self, net: nn.Module, source: Source, gen: torch.Generator) -> None:
+        """Show training rows to parts that look at some, each its own columns."""
+        looking = [(p, which) for p, which in zip(self.parts, self.where, strict=True) if hasattr(p, "look")]
+        rows = source.head(START_ROWS) if looking else None
+        for part, which in looking:
+            part.look(rows[:, which])
 
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
         return self._joined([part.nll(o, mine) for part, o, mine in self._split(out, x)])

@@ -67,7 +67,7 @@ def write(path: str | os.PathLike[str], rows: Any, names: Sequence[str] | None =
     if isinstance(rows, list):
         raise ValueError(
             f"there are {len(rows)} answers of different sizes, but '{path}' holds one array or table; write them one"
-            " by one."
+            " by one, or those of a folder of files to a folder."
         )
     if ending in (".npy", ".npz"):
         array = rows if isinstance(rows, np.ndarray) else _as_array(rows, path)
@@ -101,7 +101,7 @@ def read_arrays(path: Path, keys: Sequence[str]) -> list[np.ndarray]:
     """The arrays of an npz file under ``keys``, in their order."""
     try:
         with np.lib.npyio.NpzFile(path, allow_pickle=False) as arrays:
-            return [arrays[key] for key in keys]
+            return [native(arrays[key]) for key in keys]
     except _DAMAGED as error:
         raise ValueError(
             f"'{path}' is not an npz file with the arrays {_listed(keys, 'and')} ({_first_line(error)}); "
@@ -109,10 +109,15 @@ def read_arrays(path: Path, keys: Sequence[str]) -> list[np.ndarray]:
         ) from None
 
 
+def native(array: np.ndarray) -> np.ndarray:
+    """The same numbers in this machine's order of bytes: torch takes no other."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
 def _read_npy(path: Path) -> np.ndarray:
     try:
         with path.open("rb") as file:
-            return np.lib.format.read_array(file, allow_pickle=False)
+            return native(np.lib.format.read_array(file, allow_pickle=False))
     except _DAMAGED as error:
         raise ValueError(
             f"'{path}' is not a complete npy file of numbers ({_first_line(error)}); write it with numpy.save."
@@ -222,9 +227,9 @@ def as_table(rows: Any, names: Sequence[str] | None) -> pyarrow.Table:
     if not isinstance(rows, np.ndarray):
         # Column by column and not the whole frame: so a pandas index stays behind.
         frame = narwhals.from_native(rows, eager_only=True)
-        return pyarrow.table({column.name: column.to_arrow() for column in frame.iter_columns()})
+        return pyarrow.table({str(column.name): column.to_arrow() for column in frame.iter_columns()})
     flat = rows.reshape(len(rows), -1)
-    columns = [f"x{i}" for i in range(flat.shape[1])] if names is None else list(names)
+    columns = [f"x{i}" for i in range(flat.shape[1])] if names is None else list(map(str, names))
     return pyarrow.table([pyarrow.array(column) for column in flat.T], names=columns)
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from narrows.sources import pictures, wav
 from narrows.sources.files import ENDINGS, read
+from narrows.sources.image_folder import ImageFolder, image_files
+from narrows.sources.places import is_pattern, matching
 
 LARGE = 1 << 28  # bytes of a file from which on it is read as it is needed
-
-
-class Series(list):
-    """Sounds, (time, channels) each: rows only once they are cut into windows."""
-
-    uncut = True
 
 
 def find(path: str | os.PathLike[str]) -> Any:
@@ -24,22 +20,24 @@ def find(path: str | os.PathLike[str]) -> Any:
 
     A folder of Parquet files or a pattern such as ``"2024-*/part.parquet"`` is one table.  Files of
     less than 256 MiB are read at once; ``.npy`` and Parquet beyond that are read as they are needed.
-    A ``.wav`` file or a folder of them is a list of series, (time, channels) in [−1, 1), for
-    ``inputs.Signals``; a folder of pictures an :class:`~narrows.sources.ImageFolder`.  ``.mtx`` files,
-    and ``.npz`` files that scipy wrote, are sparse matrices.
+    ``.wav`` files, one, a folder or a pattern of them, are :class:`~narrows.sources.wav.Sounds`, for
+    ``inputs.Signals``; pictures an :class:`~narrows.sources.ImageFolder`.  ``.mtx`` files, and ``.npz``
+    files that scipy wrote, are sparse matrices.
 
     Raises:
         FileNotFoundError: there is nothing there.
         ValueError: it is not what its ending says.
     """
-    file, text = Path(path), str(path)
-    if file.is_dir() or (glob.has_magic(text) and not file.exists()):
-        return _several(path)
+    file = Path(path)
+    if is_pattern(path):
+        return find_several(matching(path))
+    if file.is_dir():
+        return _folder(file)
     ending = file.suffix.lower()
-    if ending == ".wav":
-        from narrows.sources import wav
-
-        return Series(wav.read(file).series)
+    if ending == wav.ENDING:
+        return wav.Sounds([file])
+    if ending in pictures.ENDINGS:
+        return ImageFolder(file)
     if ending == ".mtx" or (ending == ".npz" and file.is_file() and _is_sparse(file)):
         return _sparse(file)
     if ending == ".npy" and file.is_file() and file.stat().st_size >= LARGE:
@@ -53,38 +51,43 @@ def find(path: str | os.PathLike[str]) -> Any:
     return read(path)
 
 
-def find_several(paths: Sequence[str]) -> Any:
-    """The rows of several files of one kind, in the order given: Parquet files as one table, wav files as
-    a list of series."""
-    endings = {Path(path).suffix.lower() for path in paths}
-    if endings == {".parquet"}:
-        from narrows.sources.parquet import Parquet
-
-        rows = Parquet(paths)
-        return rows if sum(file.stat().st_size for file in rows.files) >= LARGE else rows[:]
-    if endings == {".wav"}:
-        return Series(series for path in paths for series in find(path))
+def find_several(paths: Sequence[str | os.PathLike[str]]) -> Any:
+    """The rows of several files of one kind, in the order given: Parquet files as one table, sounds,
+    pictures; of folders of Parquet files, and of patterns, all files."""
+    if len(paths) == 1:
+        return find(paths[0])
+    files = [file for path in paths for file in (matching(path) if is_pattern(path) else [Path(path)])]
+    if all(file.suffix.lower() == ".parquet" or file.is_dir() for file in files):
+        return _table(files)
+    endings = {file.suffix.lower() for file in files}
+    if endings == {wav.ENDING}:
+        return wav.Sounds(files)
+    if endings <= set(pictures.ENDINGS):
+        return ImageFolder(files)
     raise ValueError(
-        f"{len(paths)} files that end in {', '.join(sorted(endings)) or 'nothing'} were given, but only several"
-        " .parquet or several .wav files are one set of data; give one file."
+        f"{len(files)} files that end in {', '.join(sorted(endings)) or 'nothing'} were given, but only several"
+        " .parquet or several .wav files or pictures are one set of data; give one file."
     )
 
 
-def _several(path: str | os.PathLike[str]) -> Any:
-    from narrows.sources import wav
-    from narrows.sources.image_folder import ImageFolder, image_files
+def _folder(folder: Path) -> Any:
+    if image_files(folder):
+        return ImageFolder(folder)
+    if wav.wav_files(folder):
+        return wav.read(folder)
+    try:
+        return _table(folder)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"the folder '{folder}' holds no parquet files, pictures or sounds; give a {', '.join(ENDINGS)} file or a"
+            " folder of one kind."
+        ) from None
+
+
+def _table(path: Path | Sequence[Path]) -> Any:
+    """Parquet files as one table, in memory where they are small."""
     from narrows.sources.parquet import Parquet
 
-    folder = Path(path)
-    if image_files(path):
-        return ImageFolder(path)
-    if wav.wav_files(path):
-        return Series(wav.read(path).series)
-    if folder.is_dir() and not any(folder.rglob("*.parquet")):
-        raise FileNotFoundError(
-            f"the folder '{path}' holds no parquet files, pictures or sounds; give a {', '.join(ENDINGS)} file or a"
-            " folder of one kind."
-        )
     rows = Parquet(path)
     return rows if sum(file.stat().st_size for file in rows.files) >= LARGE else rows[:]
 

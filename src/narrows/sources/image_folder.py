@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from narrows.sources import pictures
+from narrows.sources.places import common, inside, relative
 
 BLOCK = 8  # files that are decoded together, each on a thread of its own
 NAMED = 10  # damaged files that a warning names
@@ -24,7 +25,8 @@ class ImageFolder:
     """The pictures of a folder, (n, height, width[, channels]) uint8, as :class:`narrows.contracts.Rows`.
 
     ``path``  a folder, searched with the folders in it for .png, .jpg, .jpeg, .bmp, .tif, .tiff and .webp
-              files, hidden ones left out; or one such file.  Rows are in the order of ``names``.
+              files, hidden ones left out; or one such file, or a list of them.  Rows are in the order of
+              ``names``, which are relative to ``root``.
     ``size``  (height, width) that every picture is resized to as it is read, each new pixel a mean of all
               that it covers (:func:`narrows.sources.pictures.resize`); None: pictures must be of one size.
     ``mode``  "L" (grey), "RGB" or "RGBA", which every picture is converted to (opacity is dropped); None:
@@ -56,7 +58,7 @@ class ImageFolder:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         size: tuple[int, int] | None = None,
         mode: str | None = None,
         skip_damaged: bool = False,
@@ -66,17 +68,9 @@ class ImageFolder:
                 f"ImageFolder got mode={mode!r}, but expected None or one of"
                 f" {', '.join(map(repr, pictures.MODES))}."
             )
-        root = Path(path)
-        if not root.exists():
-            raise FileNotFoundError(f"there is no folder '{path}'; give the path of a folder of pictures.")
         pictures.pillow()  # says so if it is not there
-        names = image_files(root)
-        if not names:
-            raise ValueError(
-                f"'{path}' holds no pictures, expected at least one {', '.join(pictures.ENDINGS)} file; give a folder"
-                " with some."
-            )
-        self.root = root if root.is_dir() else root.parent
+        self.path = path
+        self.root, names = _found(path)
         self.size = None if size is None else check_size("ImageFolder", size)
         self.mode = mode
         self.names: tuple[str, ...] = tuple(names)
@@ -123,6 +117,12 @@ class ImageFolder:
     def file(self, i: int) -> str:
         """Where the i-th picture lies."""
         return os.path.join(self.root, self.names[i])
+
+    def only(self, i: int) -> ImageFolder:
+        """The i-th picture alone."""
+        other = copy.copy(self)
+        other.names, other.path = (self.names[i],), self.file(i)
+        return other
 
     def resized(self, size: tuple[int, int]) -> ImageFolder:
         """The same pictures, read in another ``size`` (height, width)."""
@@ -203,22 +203,37 @@ class ImageFolder:
         self.names, self.damaged = tuple(name for name in self.names if name not in lost), tuple(lost)
 
 
+def _found(path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> tuple[Path, list[str]]:
+    """A folder, and the names of pictures in it."""
+    if not isinstance(path, (str, os.PathLike)):
+        files = [Path(file) for file in path]
+        if lost := [file for file in files if not file.is_file()]:
+            raise FileNotFoundError(f"there is no picture '{lost[0]}'; give the paths of pictures.")
+        if not files:
+            raise ValueError(
+                "ImageFolder got an empty list, expected at least one picture; give paths of some."
+            )
+        return common(files), list(relative(files))
+    root = Path(path)
+    if not root.exists():
+        raise FileNotFoundError(
+            f"there is no folder or picture '{path}'; give the path of a folder of pictures."
+        )
+    if not (names := image_files(root)):
+        raise ValueError(
+            f"'{path}' holds no pictures, expected at least one {', '.join(pictures.ENDINGS)} file; give a folder"
+            " with some."
+        )
+    return root if root.is_dir() else root.parent, names
+
+
 def image_files(path: str | os.PathLike[str]) -> list[str]:
     """The picture files that a path stands for, without a look into them: the one it is, or those anywhere
     under a folder, as names relative to it, in their order; hidden ones are left out."""
     root = Path(path)
-    if not root.is_dir():
-        return [root.name] if root.suffix.lower() in pictures.ENDINGS else []
-    found: list[tuple[str, ...]] = []
-    for folder, folders, files in os.walk(root, onerror=_raised):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        inside = Path(folder).relative_to(root).parts
-        found += [
-            (*inside, name)
-            for name in files
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in pictures.ENDINGS
-        ]
-    return ["/".join(parts) for parts in sorted(found)]
+    if root.is_dir():
+        return inside(root, pictures.ENDINGS)
+    return [root.name] if root.suffix.lower() in pictures.ENDINGS else []
 
 
 def check_size(owner: str, size: Any) -> tuple[int, int]:
@@ -243,7 +258,3 @@ def _each(job: Callable[[int], Any], count: int, pixels: int) -> Iterator[Any]:
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, count, QUEUED):
             yield from pool.map(job, range(start, min(start + QUEUED, count)))
-
-
-def _raised(error: OSError) -> None:
-    raise error  # rows are not lost without a word

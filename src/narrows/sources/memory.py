@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from narrows.contracts import Batch
+
+HEAD = 1 << 24  # numbers in what ``head`` gives, at most: 64 MiB in float32
 
 
 class Memory:
@@ -29,6 +32,7 @@ class Memory:
         """Up to n rows, evenly spaced: rows often come sorted."""
         if n >= len(self):
             return self.x
+        n = head_rows(n, self.x.shape[1:])
         return self.x[torch.linspace(0, len(self) - 1, n, dtype=torch.float64).long().to(self.x.device)]
 
     def batches(self, size: int, gen: torch.Generator | None = None) -> Iterator[Batch]:
@@ -67,3 +71,8 @@ class Memory:
         if size > 1 and len(stops) > 1 and stops[-1] - stops[-2] == 1:
             del stops[-2]
         return stops
+
+
+def head_rows(n: int, row: Sequence[int]) -> int:
+    """How many of n rows of that shape are few enough to look at together."""
+    return max(1, min(n, HEAD // max(1, math.prod(row))))

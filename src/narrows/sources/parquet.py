@@ -5,13 +5,17 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from narrows.inputs.arrow_types import has_gaps
 
 if TYPE_CHECKING:
     import pyarrow
 
-PIECE = 65_536  # rows that are decoded at a time
+MOST, ENTRIES = 65_536, 1 << 22  # rows and numbers that are decoded at a time, at most
+BUFFER = 1 << 16  # bytes of a column that are read at a time
 
 
 class Parquet:
@@ -22,8 +26,6 @@ class Parquet:
 
     Every file must have the same columns of the same types.
     """
-
-    block = PIECE
 
     def __init__(self, path: str | os.PathLike[str] | Sequence[str], columns: Sequence[str] | None = None):
         import pyarrow.parquet as pq
@@ -50,6 +52,7 @@ class Parquet:
         if not self.starts[-1]:
             raise ValueError(f"'{path}' has no rows, expected at least one; give files with data.")
         self.names = tuple(self.schema.names)
+        self.block = max(1, min(MOST, ENTRIES // len(self.names)))
         self._at: tuple[int, Iterator, pyarrow.Table | None] | None = None  # where reading has come to
 
     def _agree(self, file: Path, schema: pyarrow.Schema, columns: Sequence[str] | None) -> None:
@@ -84,19 +87,36 @@ class Parquet:
 
     def _count_nulls(self, metadata: pyarrow.parquet.FileMetaData) -> None:
         """Add up what the files know of missing values; None where they do not know."""
+        names = set(metadata.schema.to_arrow_schema().names)
         for i in range(metadata.num_row_groups):
             group = metadata.row_group(i)
             for j in range(group.num_columns):
                 column = group.column(j)
-                name = column.path_in_schema.split(".")[0]
+                path = column.path_in_schema
+                name = path if path in names else path.split(".")[0]  # a column, or a part of one
                 known = column.statistics.null_count if column.statistics is not None else None
                 before = self._nulls.get(name, 0)
                 self._nulls[name] = None if before is None or known is None else before + known
 
-    @property
+    @cached_property
     def complete(self) -> bool:
-        """Whether the files say that no value is missing."""
-        return all(self._nulls.get(name) == 0 for name in self.names)
+        """Whether no value is missing.  How many are null, files mostly know; but a NaN among floats has to
+        be looked for, in one pass over those columns, which ends with the first."""
+        import pyarrow.types as of
+
+        if any(self._nulls.get(name) for name in self.names):
+            return False
+        doubtful = [f.name for f in self.schema if of.is_floating(f.type) or self._nulls.get(f.name) is None]
+        return not (doubtful and any(has_gaps(values) for values in self._columns(doubtful)))
+
+    def _columns(self, names: list[str]) -> Iterator[pyarrow.Array]:
+        """All values of some columns, a piece at a time."""
+        import pyarrow.parquet as pq
+
+        for file in self.files:
+            with pq.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False) as opened:
+                for batch in opened.iter_batches(self.block, columns=names):
+                    yield from (batch.column(name) for name in names)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -136,8 +156,9 @@ class Parquet:
         for (file, group), first, last in zip(self.groups, self.starts, self.starts[1:], strict=False):
             if last <= start:
                 continue
-            with pq.ParquetFile(file) as opened:
-                for batch in opened.iter_batches(PIECE, [group], columns=list(self.names)):
+            # A group may be as large as the file: its pages are read as they are needed.
+            with pq.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False) as opened:
+                for batch in opened.iter_batches(self.block, [group], columns=list(self.names)):
                     skipped = min(batch.num_rows, max(0, start - first))
                     first += batch.num_rows
                     if skipped < batch.num_rows:
@@ -146,12 +167,14 @@ class Parquet:
 
 
 def _files(path: str | os.PathLike[str] | Sequence[str]) -> list[Path]:
-    """The files that are meant, in the order of their names."""
+    """The files that are meant, in the order of their names; of a folder, not what other tools hide in it."""
     if not isinstance(path, (str, os.PathLike)):
         return [file for one in path for file in _files(one)]
     found = Path(path)
     if found.is_dir():
-        files = sorted(found.rglob("*.parquet"))
+        files = sorted(
+            f for f in found.rglob("*.parquet") if f.is_file() and not _hidden(f.relative_to(found))
+        )
     elif glob.has_magic(str(path)) and not found.is_file():
         files = sorted(map(Path, glob.glob(str(path), recursive=True)))
     else:
@@ -159,3 +182,8 @@ def _files(path: str | os.PathLike[str] | Sequence[str]) -> list[Path]:
     if not files:
         raise FileNotFoundError(f"there is no parquet file at '{path}'; check the path.")
     return files
+
+
+def _hidden(file: Path) -> bool:
+    """Whether a name on the way begins with "." or "_", as notes of Spark do; "_x=1" is a part of a table."""
+    return any(part.startswith((".", "_")) and "=" not in part for part in file.parts)

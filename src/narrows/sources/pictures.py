@@ -7,6 +7,7 @@ Whatever would lose something without a word is refused: 16 bits per pixel, and 
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -98,6 +99,16 @@ def decode(path: str, size: tuple[int, int] | None = None, mode: str | None = No
             if image.mode != wanted:
                 image = image.convert(wanted)
         return np.array(image if size is None else _resized(image, size))
+
+
+def write(path: str | os.PathLike[str], picture: np.ndarray) -> None:
+    """Write (height, width[, channels]) bytes as a PNG, which loses nothing."""
+    if picture.dtype != np.uint8:
+        raise ValueError(
+            f"The answers are pictures of {picture.dtype}, but files hold bytes 0…255: give a .npy name for numbers, or"
+            " use a model that was fitted on bytes."
+        )
+    pillow().fromarray(np.ascontiguousarray(picture)).save(path, format="PNG")
 
 
 def resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from narrows.contracts import Batch, Rows
+from narrows.sources.memory import head_rows
 
 BUFFER = 1 << 24  # numbers that are shuffled together (64 MiB in float32, twice: one is read ahead)
 PIECES = 64  # places that a sample is taken from
@@ -95,7 +96,7 @@ class Stream:
 
     def head(self, n: int) -> Tensor:
         """Up to n rows from all over: equally long runs from places at equal distances."""
-        n = min(n, self.count)
+        n = head_rows(min(n, self.count), self.rows.shape[1:])
         if self._head is None or len(self._head) < n:
             self._head = self._sample(n)
         known = self._head

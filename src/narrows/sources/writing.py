@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from narrows.atomic import atomic_path
+from narrows.atomic import atomic_folder, atomic_path
 from narrows.sources.files import as_table, check_ending, write_csv
 
 Append = Callable[[Any], None]
@@ -33,6 +33,43 @@ def writing(path: str | os.PathLike[str], rows: int, names: Sequence[str] | None
         yield opened(stack, temporary, rows, names)
 
 
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether to write files into a folder of that name: it is one, or has no ending."""
+    return Path(path).is_dir() or not Path(path).suffix
+
+
+@contextmanager
+def writing_folder(
+    path: str | os.PathLike[str], names: Iterable[str], put: Callable[[Path, Any], None]
+) -> Iterator[Append]:
+    """A function that appends several things to what will be the folder ``path``, one file each: ``put``
+    writes a file, ``names`` are those of the files, in their order.
+
+    Raises:
+        OSError: the disk is full, or the folder is not empty; nothing of it is there then.
+    """
+    left = iter(names)
+    with atomic_folder(path) as folder:
+
+        def append(several: Iterable[Any]) -> None:
+            for one in several:
+                file = folder / next(left)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                put(file, one)
+
+        yield append
+
+
+def as_pngs(names: Sequence[str]) -> list[str]:
+    """Names of picture files as those of PNG files, each another one.
+
+    >>> as_pngs(["a.jpg", "b.tif"]), as_pngs(["a.jpg", "a.bmp"])
+    (['a.png', 'b.png'], ['a.jpg.png', 'a.bmp.png'])
+    """
+    short = [f"{os.path.splitext(name)[0]}.png" for name in names]
+    return short if len(set(short)) == len(short) else [f"{name}.png" for name in names]
+
+
 def _npy(stack: ExitStack, path: Path, rows: int, names: Sequence[str] | None) -> Append:
     return _array(stack.enter_context(path.open("wb")), rows)
 
@@ -50,8 +87,8 @@ def _array(file: Any, rows: int) -> Append:
         array = np.ascontiguousarray(part)
         if array.dtype.hasobject:  # its bytes would be addresses
             raise ValueError(
-                "the answers are a table with columns that are not numbers, but an array was to be written; give a"
-                " .csv or .parquet name."
+                "the answers are a table with columns that are not numbers, but numbers were expected for an array;"
+                " give a .csv or .parquet name."
             )
         if not begun:
             header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False}

@@ -14,6 +14,8 @@ from narrows.tasks.decode import reconstruct
 from narrows.tasks.runner import CHUNK
 from narrows.tasks.score import nll_and_rate
 
+PIECE = 1 << 22  # numbers of a piece of rows, at most
+
 
 def evaluate(fitted: Fitted, rows: np.ndarray | Rows) -> dict[str, float]:
     """Figures for rows (n, \\*row); errors in the user's units, likelihoods in nats per row.
@@ -57,8 +59,9 @@ def evaluate(fitted: Fitted, rows: np.ndarray | Rows) -> dict[str, float]:
 
 
 def _pieces(rows: np.ndarray | Rows) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), 16 * CHUNK):
-        yield rows[start : start + 16 * CHUNK]
+    step = max(1, min(16 * CHUNK, PIECE // max(1, math.prod(rows.shape[1:]))))
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step]
 
 
 def _mean(rows: np.ndarray | Rows, missing: bool) -> np.ndarray:

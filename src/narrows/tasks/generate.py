@@ -38,8 +38,8 @@ def sample(fitted: Fitted, n: int, seed: int) -> np.ndarray:
 def interpolate(fitted: Fitted, a: np.ndarray, b: np.ndarray, steps: int = 8) -> np.ndarray:
     """(steps, \\*row): from row a to row b, each (1, \\*row), on a straight line between their codes."""
     refuse_side(fitted, "interpolate")
-    if not steps >= 2:
-        raise ValueError(f"steps={steps!r} is too few: pass at least 2, the two ends.")
+    if not (isinstance(steps, (int, np.integer)) and steps >= 2):
+        raise ValueError(f"steps={steps!r} is not a number of rows: pass a whole number ≥ 2, the two ends.")
     za, zb = encode(fitted, a)[:1], encode(fitted, b)[:1]
     t = np.linspace(0.0, 1.0, steps, dtype=za.dtype)[:, None]
     return decode(fitted, (1 - t) * za + t * zb)
@@ -49,7 +49,9 @@ def traverse(fitted: Fitted, x: np.ndarray, dim: int, steps: int = 8, span: floa
     """(steps, \\*row): row x (1, \\*row) with latent ``dim`` moved from −span to +span around it, in
     standard deviations of that latent over the training rows (1 for a prior of unit variance)."""
     refuse_side(fitted, "traverse")
-    if not 0 <= dim < fitted.latent_dim:
+    if not (isinstance(steps, (int, np.integer)) and steps >= 1):
+        raise ValueError(f"steps={steps!r} is not a number of rows: pass a whole number ≥ 1.")
+    if not (isinstance(dim, (int, np.integer)) and 0 <= dim < fitted.latent_dim):
         raise ValueError(
             f"dim={dim!r} is not a latent of this model: pass a number from 0 to {fitted.latent_dim - 1}."
         )

@@ -20,7 +20,7 @@ def nll_and_rate(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
     moment: deterministic, and exact for a linear decoder with up to 8 latents.
     """
     net = fitted.net
-    noises = _noises(fitted)
+    noises = noises_of(fitted)
 
     def step(x: Tensor) -> Tensor:
         h = net.encoder(net.embed(x))
@@ -48,7 +48,8 @@ def nll_and_rate(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
     return pair
 
 
-def _noises(fitted: Fitted) -> list[CommonNoise]:
+def noises_of(fitted: Fitted) -> list[CommonNoise]:
+    """Draws of the posterior that stand for all of it, common to all rows."""
     shape = fitted.net.shapes.code
     eps = antithetic(DRAWS, int(np.prod(shape)), generator(fitted.seed))
     noises = []

@@ -8,20 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from narrows.baseline import Baseline
-from narrows.contracts import Rows, Schema, Shapes, Source
-from narrows.fitted import Fitted, Moments
+from narrows.contracts import Rows, Schema, Shapes
+from narrows.fitted import Fitted
 from narrows.net import Net
 from narrows.numerics import seeded
 from narrows.spec import Spec
 from narrows.training.data import Ready, prepare
 from narrows.training.loop import Progress, train
+from narrows.training.moments import merged, moments
 from narrows.training.settings import Settings
-
-MOMENT_ROWS = 10_000  # training rows whose codes are summed up for drawing new ones
-RANK = 256  # of the covariance that is kept of them, at most
 
 
 def fit(
@@ -69,7 +66,9 @@ def resume(
     state = train(net, ready.source, ready.held, settings, seed + 7 * done, begun=True, flat=flat)
     after = finish(spec, schema, ready, net, state, seed, time.perf_counter() - began, before.baseline)
     later = tuple({**row, "epoch": row["epoch"] + done} for row in after.history)
-    return replace(after, history=before.history + later)
+    # One pass over more rows leaves those before it as much a part of the model.
+    codes = merged(before.codes, after.codes) if flat and after.codes is not None else after.codes
+    return replace(after, history=before.history + later, codes=codes)
 
 
 def build(spec: Spec, schema: Schema, ready: Ready, latent_dim: int | str, seed: int) -> Net:
@@ -112,21 +111,3 @@ def finish(
         tuple(state.history),
         training,
     )
-
-
-@torch.no_grad()
-def moments(net: Net, rows: Source) -> Moments | None:
-    """Mean and covariance factor of training codes, for a bottleneck that has no prior."""
-    if hasattr(net.bottleneck, "draw"):
-        return None
-    x = rows.head(MOMENT_ROWS)
-    codes = torch.cat([net.encode(part).mean.flatten(1) for part in x.split(1024)])
-    mean = codes.mean(0)
-    if codes.shape[1] <= RANK:
-        variances, axes = torch.linalg.eigh(torch.cov(codes.double().T, correction=0).reshape(2 * mean.shape))
-        factor = axes * variances.clamp(min=0).sqrt()
-        # Laid out as a file gives it back, for products of other layouts round differently.
-        return Moments(mean, factor.to(mean.dtype).contiguous())
-    # A wide code: its covariance would be larger than the rows it is estimated from.
-    some = (codes - mean)[:: -(-len(codes) // RANK)]
-    return Moments(mean, (some.T / len(some) ** 0.5).contiguous())

@@ -39,6 +39,7 @@ class Order:
         return (
             repr(self.scale),
             self.spec.likelihood.unit,
+            getattr(self.spec.likelihood, "scaled", True),
             s.validation_fraction,
             s.device,
             s.precision,

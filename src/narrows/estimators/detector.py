@@ -1,0 +1,262 @@
+"""Rows that are unlike the others."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import OutlierMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from narrows.backbones import MLP
+from narrows.corruptions import Gaussian
+from narrows.estimators import streams
+from narrows.estimators._apart import apart, fit_apart
+from narrows.estimators._fitting import loaded, seed_of
+from narrows.estimators._task import TaskEstimator, unwrapped
+from narrows.estimators.autoencoder import Autoencoder
+from narrows.likelihoods import Normal
+from narrows.penalties import Trim
+from narrows.scores import Neighbours, Residual, names
+from narrows.scores.combined import Combined
+from narrows.tasks import conformal
+
+ALPHA = 0.05  # of "auto": the share of usual rows that are called anomalies
+NOISES = (0.1, 0.3, 0.6)  # of the default members, in standard deviations of a column
+CODE = 64  # numbers in their codes, at least
+
+
+class AnomalyDetector(OutlierMixin, TaskEstimator):
+    """Finds rows that are unlike those it was fitted on, and says how sure it is and why.
+
+    By default an ensemble of denoising autoencoders with wide codes, trained side by side, scores a row
+    by what they fail to reconstruct (:class:`narrows.scores.Residual`) and by its distance to its
+    nearest training rows (:class:`narrows.scores.Neighbours`), on one scale.
+
+    Parameters
+    ----------
+    ae : Autoencoder or None
+        A model of your own in place of the ensemble.  A fitted one is used as it is, and ``fit`` only
+        calibrates it; else a clone is fitted.
+    contamination : "auto" or float
+        What ``predict`` calls anomalies.  "auto": rows with a conformal p-value ≤ 0.05, so that of
+        new usual rows at most 5% are, however few rows there were to fit on.  A number in [0, 0.5]: as
+        many of the training rows, scikit-learn's rule; 0: none of them.
+    scores : "auto", a part of ``narrows.scores``, its lower-cased name, or a sequence of these
+        "auto" is ``(Residual(), Neighbours())``; a single ``NLL()`` answers in plain nats of the model.
+    trim : float
+        Share of each batch, the rows that fit worst, left out of training: for training rows that
+        have anomalies among them.  Of a model that is given as ``ae`` its own penalties decide.
+    calibration_fraction : float
+        Share of the rows that nothing is trained on, for p-values; of few rows more.
+    random_state : int, RandomState or None
+    verbose : int
+
+    Attributes
+    ----------
+    models_ : the fitted autoencoders; ``ae_`` is the first.
+    offset_ : float, ``decision_function`` is ``score_samples − offset_``.
+    calibration_ : array, sorted negative scores of the rows that p-values compare with.
+    n_features_in_ : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 6)) + 0.1 * rng.normal(size=(300, 6))
+    >>> detector = AnomalyDetector(random_state=0).fit(X)
+    >>> odd = X[:1] + np.array([0, 0, 3, 0, 0, 0])
+    >>> detector.predict(odd), detector.p_values(odd) < 0.05
+    (array([-1]), array([ True]))
+    >>> int(np.argmax(detector.explain(odd)))
+    2
+    """
+
+    def __init__(
+        self,
+        ae: Any = None,
+        contamination: str | float = "auto",
+        *,
+        scores: Any = "auto",
+        trim: float = 0.0,
+        calibration_fraction: float = 0.2,
+        random_state: Any = 0,
+        verbose: int = 0,
+    ):
+        self.ae = ae
+        self.contamination = contamination
+        self.scores = scores
+        self.trim = trim
+        self.calibration_fraction = calibration_fraction
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn what usual rows X are like; ``y`` is ignored."""
+        contamination, fraction = self.contamination, self.calibration_fraction
+        if contamination != "auto" and not (_is_number(contamination) and 0 <= contamination <= 0.5):
+            raise ValueError(
+                f"contamination={contamination!r} is not usable: pass 'auto' or a share of the rows in [0, 0.5]."
+            )
+        if not (_is_number(fraction) and 0 < fraction < 1):
+            raise ValueError(
+                f"calibration_fraction={fraction!r} is not usable: pass a share of the rows in (0, 1)."
+            )
+        X, seed, given = loaded(X), seed_of(self.random_state), unwrapped(self.ae)
+        scores = chosen(self.scores)
+        if given is not None and hasattr(given, "fitted_"):
+            models = [given]
+            parts = apart(given._rows(X), fraction, seed)
+        else:
+            models = [clone(given)] if given is not None else members(seed, self.trim, self.verbose)
+            parts = fit_apart(models, X, fraction, seed)
+        self.models_ = tuple(models)
+        self._inherit(models[0])
+        self.scores_ = scores
+        fitted = [model.fitted_ for model in models]
+        self.combined_ = Combined.of(scores, fitted, parts.known, parts.usual, seed)
+        self.calibration_ = np.sort(_pieces(self.combined_.totals, parts.calibration))
+        if contamination == "auto":
+            self.offset_ = -conformal.threshold(self.calibration_, ALPHA)
+            if not np.isfinite(self.offset_):
+                warnings.warn(
+                    f"{len(self.calibration_)} rows to calibrate with cannot give a p-value of {ALPHA}, so that nothing"
+                    " will be called an anomaly: fit on at least 60 rows, or pass a number as contamination.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+        else:
+            self.offset_ = float(np.percentile(self.score_samples(X), 100 * contamination))
+        return self
+
+    def _inherit(self, model: Autoencoder) -> None:
+        self.n_features_in_ = model.n_features_in_
+        vars(self).pop("feature_names_in_", None)
+        if hasattr(model, "feature_names_in_"):
+            self.feature_names_in_ = model.feature_names_in_
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """How usual each row is, (n,) nats, higher = more usual: about ln of the probability that a usual
+        row is as odd; of a long series how usual each time is, the mean over its windows."""
+        return -self._answered(self._totals, X)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """``score_samples − offset_``: ≥ 0 inside, < 0 for what ``predict`` calls anomalies."""
+        return self.score_samples(X) - self.offset_
+
+    def p_values(self, X: Any) -> np.ndarray:
+        """Conformal p-values, (n,): the share of usual rows that are at least as odd.  P(p ≤ α) ≤ α for
+        new rows that are like those that were fitted; of the fitted rows themselves they say nothing."""
+        return conformal.p_values(self.calibration_, -self.score_samples(X))
+
+    def predict(self, X: Any, fdr: float | None = None) -> np.ndarray:
+        """+1 for usual rows, −1 for anomalies, (n,).
+
+        ``fdr``: among what is called an anomaly in X, at most this share is not one, in expectation
+        (Benjamini & Hochberg on the p-values), in place of ``contamination``.
+        """
+        if fdr is None:
+            return np.where(self.decision_function(X) >= 0, 1, -1)
+        if not (_is_number(fdr) and 0 < fdr < 1):
+            raise ValueError(f"fdr={fdr!r} is not usable: pass a share of false discoveries in (0, 1).")
+        p = self.p_values(X)
+        called = conformal.discoveries(p, fdr)
+        smallest = 1 / (len(self.calibration_) + 1)
+        if not called.any() and (p == smallest).any():
+            warnings.warn(
+                f"{int((p == smallest).sum())} of {len(p)} rows are odder than all {len(self.calibration_)} calibration"
+                f" rows, which is too little to call any with fdr={fdr}: fit on more rows, or raise"
+                " calibration_fraction.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return np.where(called, -1, 1)
+
+    def explain(self, X: Any) -> np.ndarray:
+        """What each feature contributes to how unusual a row is, (n, n_features) nats; each row sums to
+        −``score_samples``.  Of a long series (time, channels)."""
+        return self._answered(self._parts, X)
+
+    def _answered(self, verb: streams.Verb, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        return streams.answered(self.ae_, verb, X)
+
+    def _totals(self, rows: Any, like: Any) -> np.ndarray:
+        totals = _pieces(self.combined_.totals, rows)
+        return self._per_time(totals[:, None], like)[..., 0] if self._by_time(like) else totals
+
+    def _parts(self, rows: Any, like: Any) -> np.ndarray:
+        parts = _pieces(self.combined_.parts, rows)
+        if not self._by_time(like):
+            return parts
+        channels = parts.reshape(len(parts), *self.ae_.fitted_.schema.row).sum(2)
+        return self._per_time(channels, like)
+
+    def _by_time(self, like: Any) -> bool:
+        return getattr(self.ae_.fitted_.schema, "windowed", False) and like is not None
+
+    def _per_time(self, values: np.ndarray, like: Any) -> np.ndarray:
+        """What windows say, (windows, k), at each time of the series: (time, k)."""
+        schema = self.ae_.fitted_.schema
+        windows = np.broadcast_to(values[..., None], (*values.shape, schema.row[1]))
+        return schema.per_sample(windows, like)
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        state = {"offset": self.offset_, "scores": [names.to_json(score) for score in self.scores_]}
+        return state, self.combined_.arrays() | {"calibration": self.calibration_}
+
+    def _relearn(self, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        self.offset_, self.calibration_ = state["offset"], arrays["calibration"]
+        self.scores_ = tuple(names.from_json(score) for score in state["scores"])
+        fitted = [model.fitted_ for model in self.models_]
+        self.combined_ = Combined.from_arrays(self.scores_, fitted, arrays)
+
+
+def chosen(scores: Any) -> tuple[Any, ...]:
+    """The parts that ``scores`` stands for."""
+    if isinstance(scores, str) and scores == "auto":
+        return Residual(), Neighbours()
+    several = scores if isinstance(scores, (tuple, list)) else (scores,)
+    if not several:
+        raise ValueError("scores=() names no score: pass 'auto' or parts such as narrows.scores.NLL().")
+    return tuple(names.resolve(one) for one in several)
+
+
+def members(seed: int, trim: float, verbose: int) -> list[Autoencoder]:
+    """The default ensemble, unfitted: noise of several sizes finds anomalies of several sizes."""
+    penalties = (Trim(trim),) if trim else ()
+    return [
+        Autoencoder(
+            CODE,
+            scale="standard",
+            corruption=Gaussian(noise),
+            backbone=MLP((128,), activation="silu"),
+            likelihood=Normal(),
+            penalties=penalties,
+            random_state=seed + i,
+            verbose=verbose,
+        )
+        for i, noise in enumerate(NOISES * 2)
+    ]
+
+
+def _pieces(verb: Callable[[np.ndarray], np.ndarray], rows: Any) -> np.ndarray:
+    """``verb`` of rows, a piece after the other."""
+    if not len(rows):
+        return np.zeros(0)
+    step = max(1, min(4096, (1 << 22) // max(1, int(np.prod(rows.shape[1:])))))
+    return np.concatenate([verb(np.asarray(rows[i : i + step])) for i in range(0, len(rows), step)])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+__all__ = ["AnomalyDetector"]

@@ -1,0 +1,54 @@
+"""Fitted estimators from files."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from narrows import artifact
+from narrows.artifact import Model
+from narrows.estimators._params import from_json
+from narrows.estimators._task import TaskEstimator
+from narrows.estimators.autoencoder import Autoencoder
+from narrows.estimators.detector import AnomalyDetector
+from narrows.header import damaged
+
+TASKS: tuple[type[TaskEstimator], ...] = (AnomalyDetector,)
+FACES = {task.__name__: task for task in TASKS}  # what a file may name
+
+
+def load(path: str | os.PathLike[str], modules: tuple[nn.Module, nn.Module] | None = None) -> Any:
+    """Read what ``save`` wrote: an Autoencoder, or an estimator of a task with its models; code is never
+    run from the file.
+
+    ``modules``: the (encoder, decoder) of a model that was fitted with networks of your own.
+    The model answers on the processor; ``ae.net_.to("cuda")`` moves it.
+    """
+    model, task = artifact.load(path, modules)
+    try:
+        ae = _autoencoder(model, modules)
+        if task is None:
+            return ae
+        if task.face not in FACES:
+            raise ValueError(
+                f"{path} holds a {task.face}, but this version knows {', '.join(FACES)}:"
+                " load it with the version that wrote it."
+            )
+        return FACES[task.face].restored(task, [ae, *(_autoencoder(other, modules) for other in task.others)])
+    except (TypeError, KeyError, AttributeError) as error:
+        raise damaged(path, f"its parameters do not fit: {error}") from None
+
+
+def _autoencoder(model: Model, modules: tuple[nn.Module, nn.Module] | None) -> Autoencoder:
+    ae = Autoencoder(**from_json(model.params, modules))
+    ae.fitted_ = model.fitted
+    ae.n_features_in_ = model.fitted.schema.features
+    if model.names is not None:
+        ae.feature_names_in_ = np.asarray(model.names, dtype=object)
+    return ae
+
+
+__all__ = ["load"]

@@ -1,0 +1,73 @@
+"""A page about anomalies: how odd rows are, where the line is, and why the oddest are odd."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from narrows.report.figures import LIGHT, Ink, _axes, _dress
+from narrows.report.page import Page, Picture, Pictures, Section, Table
+
+MOST = 20  # rows in the table
+
+
+def score_histogram(
+    scores: np.ndarray, calibration: np.ndarray, offset: float, *, ink: Ink = LIGHT, axes: Axes | None = None
+) -> Figure:
+    """How odd rows are, −score (n,), beside the calibration rows (m,), each as shares; the line is the
+    threshold −``offset``."""
+    ax = _axes((6.2, 3.2), ink) if axes is None else _dress(axes, ink)
+    odd = -np.asarray(scores)
+    # The farthest rows would flatten all others: they are counted in the last bar.
+    high = max(
+        float(np.quantile(np.concatenate([odd, calibration]), 0.995)), -offset if np.isfinite(offset) else 0
+    )
+    low = float(min(odd.min(), calibration.min() if len(calibration) else odd.min()))
+    bins = np.linspace(low, high + 1e-9 + 0.02 * (high - low), 41)
+    for values, colour, name in ((calibration, ink.first, "usual rows"), (odd, ink.second, "these rows")):
+        if len(values):
+            share = np.full(len(values), 1 / len(values))
+            ax.hist(np.minimum(values, bins[-1]), bins, weights=share, color=colour, alpha=0.6, label=name)
+    if np.isfinite(offset):
+        ax.axvline(-offset, color=ink.text, linewidth=1.4, linestyle=(0, (4, 2)), label="threshold")
+    ax.set_xlabel("how odd (nats)", color=ink.text, size=11)
+    ax.set_ylabel("share of rows", color=ink.text, size=11)
+    ax.legend(frameon=False, labelcolor=ink.text, fontsize=10)
+    ax.grid(color=ink.line, linewidth=0.5)
+    return cast(Figure, ax.figure)
+
+
+def page(detector: Any, found: dict[str, np.ndarray], title: str) -> Page:
+    """The page for what a detector found: columns score, p_value, anomaly and reason_1 …, each (n,)."""
+    scores, anomaly = found["score"], found["anomaly"]
+    picture = Picture.drawn(
+        lambda ink: score_histogram(scores, detector.calibration_, detector.offset_, ink=ink),
+        f"Histogram of how odd rows are: {int(anomaly.sum())} of {len(scores)} lie beyond the threshold.",
+    )
+    reasons = [name for name in found if name.startswith("reason_")]
+    order = np.argsort(scores)[:MOST]
+    table = Table(
+        "The oddest rows; reasons are the columns that contribute most.",
+        ["row", "score", "p-value", *(name.replace("_", " ") for name in reasons)],
+        [
+            [
+                str(i),
+                f"{scores[i]:.2f}",
+                f"{found['p_value'][i]:.4f}",
+                *(str(found[name][i]) for name in reasons),
+            ]
+            for i in order
+        ],
+    )
+    told = (
+        f"{int(anomaly.sum())} of {len(scores)} rows are called anomalies. A p-value is the share of"
+        f" {len(detector.calibration_)} usual rows, on which nothing was trained, that are at least as odd."
+    )
+    sections = [
+        Section("Scores", blocks=[Pictures([("", picture)], 34)]),
+        Section("Oddest rows", blocks=[table]),
+    ]
+    return Page(f"Anomalies in {title}", told, sections)
