@@ -17,7 +17,18 @@ from narrows.cli import app, main, tables
 from narrows.sources import files
 
 QUICK = ["--epochs", "2", "--quiet"]
-VERBS = ["demo", "fit", "transform", "reconstruct", "evaluate", "sample", "detect", "info"]
+VERBS = [
+    "demo",
+    "fit",
+    "transform",
+    "reconstruct",
+    "evaluate",
+    "sample",
+    "detect",
+    "denoise",
+    "impute",
+    "info",
+]
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,9 @@ _ROOMS = (
     "backbones", "bottlenecks", "corruptions", "datasets", "demo", "inputs", "likelihoods", "penalties", "priors",
     "recipes", "report", "scores", "sources", "tasks", "training",
 )  # fmt: skip
-_NAMES = dict.fromkeys(("AnomalyDetector", "Autoencoder", "fit_many", "load"), "estimators")
+_NAMES = dict.fromkeys(
+    ("AnomalyDetector", "Autoencoder", "Denoiser", "Imputer", "fit_many", "load"), "estimators"
+)
 
 __all__ = ["__version__", *_NAMES, *_ROOMS]
 

@@ -237,7 +237,11 @@ class Rows(Protocol):
     """Rows (n, \\*row) in the user's units that are read, or made dense, when they are asked for.
 
     ``shape`` and ``dtype`` are those of an array of them; ``block`` is how many lie together, and
-    cost little more to read than one of them.  A NumPy array does for rows in memory.
+    cost little more to read than one of them.  A NumPy array does for rows in memory.  They may have:
+
+    ``spans``            runs [first, last) that are quickly read from their beginning alone, as row groups;
+    ``split(fraction)``  numbers of the rows to train on and of those held out, of rows that overlap;
+    ``take(which)``      the rows of these numbers, as they are read themselves.
     """
 
     shape: tuple[int, ...]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from narrows import backbones, bottlenecks, inputs, likelihoods
-from narrows.backbones import MLP, Conv1d, Conv2d, Modules, Recurrent
+from narrows.backbones import MLP, Conv1d, Conv2d, Modules, Recurrent, Residual, Spectral
 from narrows.contracts import Shapes
 from narrows.net import Net
 from narrows.numerics import ACTIVATIONS, generator, seeded
@@ -29,6 +29,10 @@ TABLE = [
     (Conv1d(channels=(2, 3, 4), kernel=3, activation="gelu", dropout=0.5), (3, 11)),
     (Recurrent(), (2, 9)),
     (Recurrent(hidden=5, layers=2, cell="lstm", bidirectional=False), (1, 6)),
+    (Residual(4, 3), (3, 5, 6)),
+    (Residual(4, 4, kernel=5, dilations=(1, 2), fold=3, activation="gelu", told=True), (2, 11)),
+    (Residual(3, 2), (1, 2, 2)),
+    (Spectral(frame=8, channels=4, layers=3, kernel=3), (2, 21)),
     (Modules(nn.Linear(6, 5), nn.Linear(3, 6)), (6,)),
     (Modules(nn.Linear(6, 3), nn.Linear(3, 6)), (6,)),
     (Modules(nn.Sequential(nn.Flatten(), nn.Linear(12, 4)), nn.Sequential(nn.Linear(3, 12))), (3, 2, 2)),

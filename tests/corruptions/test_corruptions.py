@@ -122,3 +122,19 @@ def test_salt_and_pepper_look_past_gaps():
 def test_impossible_strengths_are_refused(name, strength, refused):
     with refused(repr(strength)):
         getattr(corruptions, name)(strength)
+
+
+def test_holes_are_rectangles_of_the_size_asked_for_and_reach_every_place():
+    x = rows(4000, (3, 12, 10))
+    hole = built("Holes", 0.5, row=(3, 12, 10))(x, generator(0)) == -1
+    assert torch.equal(hole[:, 0], hole[:, 2]), "all channels lose the same pixels"
+    high, wide = hole[:, 0].any(2).sum(1), hole[:, 0].any(1).sum(1)
+    assert torch.equal(hole[:, 0].sum((1, 2)), high * wide)
+    assert (int(high.min()), int(high.max())) == (3, 6)
+    assert (int(wide.min()), int(wide.max())) == (3, 5)
+    assert hole[:, 0].any(0).all()
+
+
+def test_holes_are_missing_where_rows_know_that():
+    y = built("Holes", missing=True)(rows(50), generator(0))
+    assert y.isnan().any(1).all() and not y.isnan().all(1).any()

@@ -302,3 +302,8 @@ def test_what_stays_in_files_can_be_pickled(sounds, photos, heard, seen, tmp_pat
     for ae, X in ((heard, sounds), (seen, photos)):
         assert np.array_equal(pickle.loads(pickle.dumps(ae)).transform(X), ae.transform(X))
         assert torch.is_tensor(next(ae.net_.parameters()))
+
+
+def test_a_list_of_paths_is_the_files(sounds, heard):
+    paths = [sounds / "a.wav", sounds / "b.wav"]
+    assert np.array_equal(heard.transform(paths), heard.transform(in_memory(sounds)[:2]))

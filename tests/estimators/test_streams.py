@@ -2,6 +2,8 @@
 
 import errno
 import os
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -289,3 +291,54 @@ def test_a_gap_anywhere_is_named(X, tmp_path):
                 nw.Autoencoder(2, max_epochs=1, validation_fraction=fraction).fit(tmp_path / "gap.npy")
     with pytest.raises(ValueError, match="validation_data holds NaN"):
         nw.Autoencoder(2, max_epochs=1).fit(X, validation_data=tmp_path / "gap.npy")
+
+
+def test_a_mapped_array_is_not_taken_for_the_file_that_replaces_it(folder, X, tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    ae = nw.Autoencoder(2, **QUICK).fit(X)
+    for taken in (mapped, mapped[5:]):
+        with pytest.raises(ValueError, match="is also what is read"):
+            ae.reconstruct(taken, out=tmp_path / "x.npy")
+    np.save(tmp_path / "y.npy", X + 1)
+    os.replace(tmp_path / "y.npy", tmp_path / "x.npy")
+    assert np.array_equal(ae.transform(mapped), ae.transform(X))
+    (tmp_path / "x.npy").unlink()
+    assert np.array_equal(ae.transform(mapped), ae.transform(X))
+
+
+def test_answers_are_not_written_where_the_pattern_finds_them_next(folder, X, tmp_path):
+    pq.write_table(pq.read_table(folder / "parts"), tmp_path / "a.parquet")
+    ae = nw.Autoencoder(2, **QUICK).fit(pq.read_table(tmp_path / "a.parquet"))
+    for pattern in ("*.parquet", "**/*.parquet", "[a-z]*.parquet"):
+        with pytest.raises(ValueError, match="would be read the next time"):
+            ae.transform(str(tmp_path / pattern), out=tmp_path / "codes.parquet")
+    assert ae.transform(str(tmp_path / "a*.parquet"), out=tmp_path / "codes.parquet").exists()
+
+
+def test_small_row_groups_hold_rows_out_too(X, tmp_path):
+    table = pa.table({f"c{j}": X[:300, j] for j in range(COLUMNS)})
+    for size in (1, 5, 64):
+        pq.write_table(table, tmp_path / "x.parquet", row_group_size=size)
+        facts = nw.Autoencoder(2, max_epochs=1).fit(tmp_path / "x.parquet").fitted_.training
+        assert facts["validation_rows"] + facts["rows"] == 300
+        assert 10 <= facts["validation_rows"] <= 30, size  # of one-row groups at most half, of 32 of them
+
+
+def test_several_may_read_and_pickle_the_same_parquet_file(folder, X):
+    rows = Parquet(folder / "parts")
+    rows[0:3]
+    copy = pickle.loads(pickle.dumps(rows))
+    assert copy[3:9].equals(rows[3:9])
+    ae = nw.Autoencoder(2, **QUICK).fit(rows)
+    wanted = ae.transform(rows)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(np.array_equal(wanted, got) for got in pool.map(ae.transform, [rows] * 4))
+
+
+def test_windows_are_those_of_the_last_rows():
+    series = np.random.default_rng(0).normal(size=(400, 1))
+    ae = nw.Autoencoder(2, input=nw.inputs.Signals(window=16), warm_start=True, max_epochs=1).fit(series)
+    longer = np.concatenate([series] * 3)
+    ae.fit(longer)
+    assert len(ae.window_index_) == len(ae.transform(longer))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import narrows as nw
 from narrows.inputs import Images
 from narrows.inputs.schemas import infer, schema_from_json
 from narrows.sources.image_folder import ImageFolder
@@ -144,7 +145,8 @@ def test_images_on_demand_are_those_in_memory(shape, dtype):
     lazy, schema = Lazy(X), Images().learn(X)
     assert Images().learn(lazy) == schema
     rows, expected = schema.rows(lazy), schema.rows(X)
-    assert lazy.reads == [], "learning looks at shape and type alone"
+    assert lazy.reads == [slice(0, 4)] * (dtype == np.uint8), "no more than shows whether pixels go beyond 1"
+    lazy.reads.clear()
     assert (rows.shape, rows.dtype, rows.block, len(rows)) == (expected.shape, expected.dtype, 4, 5)
     for which in (slice(1, 3), slice(None), slice(3, 3), np.array([4, 0])):
         assert np.array_equal(rows[which], expected[which]) and rows[which].dtype == expected.dtype
@@ -173,9 +175,25 @@ def test_other_images_on_demand_than_fitted_are_refused(shape, refused):
         Images().learn(np.zeros((2, 8, 8))).rows(Lazy(np.zeros(shape)))
 
 
-def test_whole_numbers_on_demand_are_known_by_their_type():
-    assert Images().learn(Lazy(np.zeros((2, 8, 8), np.uint8))).whole
-    assert not Images().learn(Lazy(np.zeros((2, 8, 8), np.int16))).whole
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16])
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_whole_numbers_on_demand_are_those_in_memory(dtype, most):
+    X = np.zeros((6, 8, 8), dtype)
+    X[-1, 0, 0] = most
+    learned = Images().learn(Lazy(X))
+    assert learned == Images().learn(X) and learned.whole == (dtype == np.uint8 and most > 1)
+
+
+def test_binary_pictures_in_a_file_are_answered_as_those_in_memory(tmp_path):
+    X = np.random.default_rng(0).integers(0, 2, (40, 8, 8)).astype(np.uint8)
+    np.save(tmp_path / "x.npy", X)
+    answers = []
+    for rows in (X, nw.sources.Npy(tmp_path / "x.npy")):
+        ae = nw.Autoencoder(2, backbone=nw.backbones.MLP(hidden=(8,)), max_epochs=1).fit(rows)
+        answers.append(ae.reconstruct(rows))
+        assert answers[-1].dtype == np.float32 and len(np.unique(answers[-1])) > 2
+    assert answers[0].shape == answers[1].shape
+    assert nw.inputs.Images().learn(nw.sources.Npy(tmp_path / "x.npy")) == Images().learn(X)
 
 
 # Resized ---------------------------------------------------------------------------------------------

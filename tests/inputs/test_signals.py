@@ -328,3 +328,9 @@ def test_a_model_learns_signals(backbone, tmp_path):
     assert np.array_equal(again.reconstruct(X), ae.reconstruct(X))
     twin = nw.Autoencoder(4, input="signals", backbone=backbone, max_epochs=8).fit(X)
     assert np.array_equal(twin.transform(X), ae.transform(X))
+
+
+@pytest.mark.parametrize("window", [None, 8])
+def test_names_of_sounds_are_no_series(window, refused):
+    with refused("2 names", "'a.wav'", "a pattern"):
+        nw.Autoencoder(2, input=Signals(window=window)).fit(["a.wav", "b.wav"])

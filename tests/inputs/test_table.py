@@ -293,3 +293,64 @@ def test_no_warning_without_a_cause():
         warnings.simplefilter("error")
         X = frame()
         nw.Autoencoder(2, max_epochs=1).fit(X).reconstruct(X)
+
+
+SMALL = nw.backbones.MLP(hidden=(8,))
+
+
+@pytest.fixture(scope="module")
+def flags():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.random(200), "b": rng.random(200) > 0.5})
+    return nw.Autoencoder(2, backbone=SMALL, max_epochs=1).fit(frame), frame
+
+
+@pytest.mark.parametrize("value", [8, -1, 0.5])
+def test_a_boolean_has_no_third_value(flags, value, refused):
+    ae, frame = flags
+    odd = frame["b"].astype(float)
+    odd[7] = value
+    for X in (frame.assign(b=odd), frame.assign(b=odd).to_numpy()):
+        with refused("'b'", f"{value} at row 7", "booleans"):
+            ae.score(X)
+
+
+def test_a_boolean_may_be_written_as_a_number_or_be_missing(flags):
+    ae, frame = flags
+    wanted = ae.score_samples(frame)
+    for kind in (int, float, "boolean"):
+        assert np.array_equal(ae.score_samples(frame.assign(b=frame["b"].astype(kind))), wanted)
+    gaps = frame["b"].astype(float)
+    gaps[0] = np.nan
+    assert np.array_equal(ae.score_samples(frame.assign(b=gaps))[1:], wanted[1:])
+
+
+def test_times_of_a_zone_and_of_none_are_not_mixed(refused):
+    when = pd.date_range("2024-01-01", periods=40, freq="h")
+    naive = pd.DataFrame({"t": when, "x": np.arange(40.0)})
+    aware = naive.assign(t=naive["t"].dt.tz_localize("Europe/Berlin"))
+    dates = pa.table({"t": pa.array(when.date), "x": np.arange(40.0)})
+    settings = {"backbone": SMALL, "max_epochs": 1}
+    for fitted, others in ((naive, [aware]), (aware, [naive, dates])):
+        ae = nw.Autoencoder(2, **settings).fit(fitted)
+        for X in others:
+            with refused("'t'", "without a zone", "Europe/Berlin"):
+                ae.transform(X)
+    elsewhere = aware.assign(t=aware["t"].dt.tz_convert("UTC"))
+    assert np.array_equal(ae.transform(elsewhere), ae.transform(aware))
+    assert nw.Autoencoder(2, **settings).fit(naive).transform(dates).shape == (40, 2)
+
+
+SPARSE, ODD = pd.array([1, 0, 2], dtype="Sparse[int]"), pd.Categorical([0.5, 1.5, 0.5])
+
+
+@pytest.mark.parametrize(("frame", "given"), [
+    (pd.DataFrame({"a": [2**70, 1, 2], "b": ["x", None, "y"]}), ("'a'", "64 bits")),
+    (pd.DataFrame({"a": SPARSE, "b": [1.0, 2.0, 3.0]}), ("'a'", "Sparse[int", "to_dense()")),
+    (pd.DataFrame({"a": ODD, "b": [1.0, 2.0, 3.0]}), ("'a'", "0.5", "convert it to floats")),
+])  # fmt: skip
+def test_the_column_that_is_wrong_is_the_one_that_is_named(frame, given, refused):
+    with refused(*given):
+        nw.Autoencoder(2).fit(frame)
+    with refused("'a'", "take it out of Table(categories=…)"):
+        Table(categories=("a",)).learn(pd.DataFrame({"a": [0.5, 1.5]}))

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import scipy.sparse
 
+import narrows as nw
 from narrows.inputs import Vectors
 from narrows.inputs.schemas import infer, schema_from_json
 from narrows.inputs.vectors import VectorsSchema
@@ -72,6 +74,65 @@ def test_pandas_keeps_its_index():
     frame = pd.DataFrame(TABLE, index=["x", "y", "z"])
     back = Vectors().learn(frame).restore(np.zeros((3, 3)), like=frame)
     assert list(back.index) == ["x", "y", "z"]
+
+
+NUMBERS = {
+    "bool": (pa.bool_(), np.float32), "int8": (pa.int8(), np.float32), "int16": (pa.int16(), np.float32),
+    "int32": (pa.int32(), np.float64), "int64": (pa.int64(), np.float64), "uint16": (pa.uint16(), np.float32),
+    "uint32": (pa.uint32(), np.float64), "half": (pa.float16(), np.float32), "single": (pa.float32(), np.float32),
+    "double": (pa.float64(), np.float64), "decimal": (pa.decimal128(25, 2), np.float64),
+}  # fmt: skip
+
+
+def numbers(kind):
+    values = np.random.default_rng(0).integers(0, 2, (40, 3))
+    if kind == pa.float16():
+        return pa.table(
+            {name: pa.array(v.astype(np.float16)) for name, v in zip("abc", values.T, strict=True)}
+        )
+    return pa.table({name: pa.array(v).cast(kind) for name, v in zip("abc", values.T, strict=True)})
+
+
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_every_verb_answers_a_frame_in_one_precision(kind, tmp_path):
+    arrow, dtype = NUMBERS[kind]
+    table = numbers(arrow)
+    pq.write_table(table, tmp_path / "x.parquet")
+    file = nw.sources.Parquet(tmp_path / "x.parquet")
+    small = nw.backbones.MLP(hidden=(8,))
+    for fitted in (table, file):
+        ae = nw.Autoencoder(2, input=Vectors(), backbone=small, max_epochs=1).fit(fitted)
+        codes = [ae.transform(X) for X in (table, file)]
+        assert [z.dtype for z in codes] == [dtype] * 2
+        assert np.array_equal(*codes)
+        answers = [ae.reconstruct(table), ae.reconstruct(file), ae.sample(4)]
+        answers += [ae.inverse_transform(codes[0].astype(d)) for d in (np.float32, np.float64)]
+        answers.append(ae.interpolate(table.slice(0, 1), table.slice(1, 1)))
+        for answer in answers:
+            assert answer.schema.types == [pa.from_numpy_dtype(dtype)] * 3
+        assert answers[0].equals(answers[1])
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [
+    ("int64", "float64"), ("Int8", "float32"), ("Float32", "float32"), ("float16", "float32"), ("Float64", "float64"),
+])  # fmt: skip
+def test_numbers_of_pandas_come_back_as_floats_of_one_precision(kind, dtype):
+    frame = pd.DataFrame(numbers(pa.int8()).to_pandas()).astype(kind)
+    ae = nw.Autoencoder(2, input=Vectors(), backbone=nw.backbones.MLP(hidden=(8,)), max_epochs=1).fit(frame)
+    for answer in (ae.reconstruct(frame), ae.inverse_transform(ae.transform(frame)), ae.sample(3)):
+        assert answer.dtypes.astype(str).tolist() == [dtype] * 3
+    counts = nw.Autoencoder(2, input="counts", backbone=nw.backbones.MLP(hidden=(8,)), max_epochs=1).fit(
+        frame
+    )
+    assert counts.sample(3).dtypes.astype(str).tolist() == [dtype] * 3
+
+
+@pytest.mark.parametrize("input", [None, "counts", "vectors"])
+def test_one_axis_in_a_file_is_refused_as_in_memory(input, tmp_path, refused):
+    np.save(tmp_path / "x.npy", np.arange(20.0))
+    for X in (np.arange(20.0), nw.sources.Npy(tmp_path / "x.npy")):
+        with refused("1-D array of shape (20,)", "reshape(-1, 1)"):
+            nw.Autoencoder(2, input=input).fit(X)
 
 
 @frames

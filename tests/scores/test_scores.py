@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse
 
 import narrows as nw
-from narrows.scores import NLL, Latent, Neighbours, Residual
+from narrows.scores import NLL, Ellipsoid, Latent, Neighbours, Residual
 from narrows.scores.combined import Combined
 from narrows.scores.names import from_json, resolve, to_json
 from narrows.tasks.explain import coordinates, residuals
@@ -29,7 +29,16 @@ MODELS = {
     "images": (nw.recipes.convolutional(3, **QUICK), RNG.random((60, 8, 8))),
     "counts": (nw.Autoencoder(2, **QUICK), scipy.sparse.csr_array(RNG.poisson(0.7, (80, 12)))),
 }
-SCORES = [NLL(), Residual(), Neighbours(3), Neighbours(2, "code"), Latent(), Latent(2)]
+SCORES = [
+    NLL(),
+    Residual(),
+    Neighbours(3),
+    Neighbours(0.1),
+    Neighbours(2, "code"),
+    Latent(),
+    Latent(2),
+    Ellipsoid(),
+]
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -120,8 +129,30 @@ def test_wide_rows_are_weighed_one_by_one(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "made", [lambda: Neighbours(0), lambda: Neighbours(2.5), lambda: Neighbours(space="x"), lambda: Latent(0)]
+    "made",
+    [
+        lambda: Neighbours(0),
+        lambda: Neighbours(2.5),
+        lambda: Neighbours(0.0),
+        lambda: Neighbours(space="x"),
+        lambda: Latent(0),
+    ],
 )
 def test_impossible_parameters_are_refused(made):
     with pytest.raises(ValueError, match=r"but needs|but expected one of"):
         made()
+
+
+def test_a_clump_does_not_move_the_middle():
+    rng = np.random.default_rng(0)
+    usual, clump = rng.normal(size=(400, 5)), 6 + 0.1 * rng.normal(size=(80, 5))
+    rows = np.concatenate([usual, clump])
+    fitted = nw.Autoencoder(2, scale="standard", **QUICK).fit(rows).fitted_
+    score = Ellipsoid()
+    found = score.totals(fitted, rows, score.learn(fitted, rows, 0))
+    assert found[400:].min() > 5 * found[:400].mean()
+    constant = np.concatenate([PLANE, np.ones((400, 1))], 1)
+    fitted = nw.Autoencoder(2, **QUICK).fit(constant).fitted_
+    odd = constant[:1] + np.eye(6)[5:]
+    learned = score.learn(fitted, constant, 0)
+    assert score.parts(fitted, odd, learned)[0].argmax() == 5

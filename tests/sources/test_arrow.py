@@ -73,6 +73,59 @@ def test_a_stream_that_breaks_leaves_no_file(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+class LostError(Exception):
+    """Of somebody else's."""
+
+
+@pytest.mark.parametrize("large", [1000, 1 << 28])
+def test_what_a_reader_raises_comes_through(monkeypatch, tmp_path, large, refused):
+    monkeypatch.setattr(found, "LARGE", large)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def batches():
+        yield from TABLE.to_batches(max_chunksize=70)[:2]
+        raise LostError("the connection was lost")
+
+    def reader():
+        return pa.RecordBatchReader.from_batches(TABLE.schema, batches())
+
+    with pytest.raises(LostError, match="the connection was lost"):
+        arrow.kept(reader())
+
+    class Other(Answer):
+        def __arrow_c_stream__(self, requested_schema=None):
+            return reader().__arrow_c_stream__(requested_schema)
+
+    with refused("Other", "140 rows", "the connection was lost"):
+        arrow.kept(Other())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_stream_of_rows_is_refused(refused):
+    class Column:
+        def __arrow_c_stream__(self, requested_schema=None):
+            return pa.chunked_array([[1, 2]]).__arrow_c_stream__(requested_schema)
+
+    with refused("Column", "int64"):
+        arrow.kept(Column())
+
+
+def test_columns_of_one_name_are_refused(refused):
+    twice = pa.table([[1.0], [2.0]], names=["a", "a"])
+    for X in (twice, twice.to_reader(), Answer(twice), twice.to_pandas()):
+        with refused("same name", "'a'"):
+            nw.Autoencoder(2).fit(X)
+
+
+def test_a_column_that_cannot_be_kept_is_refused(monkeypatch, tmp_path, refused):
+    monkeypatch.setattr(found, "LARGE", 10)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    months = pa.table({"a": pa.array([pa.MonthDayNano([1, 2, 3])] * 9)})
+    with refused("month_day_nano_interval"):
+        arrow.kept(Answer(months))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_stream_that_has_been_read_is_refused(refused):
     reader = TABLE.to_reader()
     arrow.kept(reader)

@@ -83,10 +83,54 @@ def test_hidden_parquet_files_are_no_data(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table, tmp_path / name)
     (tmp_path / "e.parquet").mkdir()
-    assert found.find(tmp_path).num_rows == 4
+    with pytest.warns(UserWarning, match="folders called _x=…"):
+        assert found.find(tmp_path).num_rows == 4
     os.remove(tmp_path / "a.parquet"), os.remove(tmp_path / "_x=1" / "b.parquet")
     with pytest.raises(FileNotFoundError, match="holds no parquet files"):
         found.find(tmp_path)
+
+
+def test_a_folder_of_several_kinds_is_refused(sounds, refused):
+    (sounds / "day").mkdir()
+    for name in ("day/1.parquet", "day/2.parquet", "day/3.parquet"):
+        pq.write_table(pa.table({"a": [1.0, 2.0]}), sounds / name)
+    with refused("2 sounds and 3 parquet files", str(sounds / "**" / "*.parquet")):
+        found.find(sounds)
+    one = picture(sounds / "logo.png")
+    for rows in (lambda: found.find(sounds), lambda: found.find_several([sounds, sounds / "day"])):
+        with refused("1 picture and 2 sounds and 3 parquet files"):
+            rows()
+    assert found.find(str(sounds / "**" / "*.parquet")).num_rows == 6
+    for file in sounds.glob("*.wav"):
+        file.unlink()
+    with refused("1 picture and 3 parquet files"):
+        found.find(sounds)
+    one.unlink()
+    assert found.find(sounds).num_rows == 6
+
+
+def test_folders_that_stand_for_values_are_spoken_of(tmp_path, recwarn, monkeypatch):
+    for name in ("y=1/m=2/p.parquet", "y=2/m=1/p.parquet"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        pq.write_table(pa.table({"a": [1.0, 2.0]}), tmp_path / name)
+    for rows in (
+        lambda: found.find(tmp_path),
+        lambda: found.find(str(tmp_path / "**" / "*.parquet")),
+        lambda: found.find_several([tmp_path / "y=1", tmp_path / "y=2"]),
+    ):
+        with pytest.warns(UserWarning, match="folders called m=…, y=…, which are not read as columns"):
+            assert rows().column_names == ["a"]
+    monkeypatch.chdir(tmp_path)
+    with pytest.warns(UserWarning, match="m=…, y=…"):
+        assert found.find_several(["y=1", tmp_path / "y=2"]).num_rows == 4
+    recwarn.clear()
+    assert found.find(tmp_path / "y=1" / "m=2").num_rows == 2 and not recwarn, "one part of it was asked for"
+
+
+def test_every_ending_is_named_where_none_is_known(tmp_path, refused):
+    (tmp_path / "x.txt").write_text("1")
+    with refused("x.txt", ".csv, .parquet, .npy, .npz, .mtx, .wav", ".png"):
+        found.find(tmp_path / "x.txt")
 
 
 def test_what_is_read_is_not_written_over(sounds, tmp_path, refused):

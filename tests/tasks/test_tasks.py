@@ -274,3 +274,9 @@ def test_traversal_moves_one_latent(models, X, kind):
 def test_impossible_requests_are_refused(models, X, use, given, refused):
     with refused(given):
         use(models["deterministic"].fitted_, X[:1])
+
+
+def test_constant_rows_have_no_r2():
+    image = np.random.default_rng(0).random((1, 6)).astype(np.float32)
+    found = nw.Autoencoder(2, max_epochs=1).fit(np.repeat(image, 20, 0)).evaluate(np.repeat(image, 20, 0))
+    assert np.isnan(found["r2"]) and np.isnan(found["pca_r2"])

@@ -15,11 +15,13 @@ from typing import TextIO
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
+from narrows.cli.denoise import denoise
 from narrows.cli.detect import detect
+from narrows.cli.impute import impute
 from narrows.cli.info import info
 from narrows.cli.verbs import demo, evaluate, fit, reconstruct, sample, transform
 
-VERBS = (demo, fit, transform, reconstruct, evaluate, sample, detect, info)
+VERBS = (demo, fit, transform, reconstruct, evaluate, sample, detect, denoise, impute, info)
 DONE, WRONG, INTERRUPTED = 0, 2, 130
 USER_ERRORS = (ValueError, OSError, TypeError, ImportError)
 
@@ -28,8 +30,9 @@ Fit any data once, then use every verb an autoencoder has.
 
 DATA is the path of a .csv, .parquet, .npy, .npz, .mtx or .wav file or of a
 picture, of a folder of Parquet files, pictures or sounds, a quoted pattern of
-their names, or the name of built-in data: digits, mnist or fashion_mnist, with
-:train or :test behind it for one part. MODEL is a .safetensors file that 'narrows fit' wrote.
+their names, or the name of built-in data: digits, mnist or fashion_mnist (one
+part of them is digits:train or digits:test). MODEL is a .safetensors file that
+'narrows fit' wrote.
 
 A first tour, on the handwritten digits that come with it:
 

@@ -8,7 +8,17 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from narrows.cli.answers import data_output
-from narrows.cli.options import Json, Quiet, Seed, check_model, load_model, output_path, read_data
+from narrows.cli.options import (
+    Json,
+    Quiet,
+    Seed,
+    check_model,
+    data_ending,
+    load_model,
+    output_path,
+    read_data,
+    stem,
+)
 from narrows.cli.verbs import Data, Model
 
 REASONS = 3  # columns that are named per row
@@ -35,7 +45,9 @@ def detect(
     ] = None,
     out: Annotated[
         Path | None,
-        Parameter(help="Where to write the answers. Without it, DATA-anomalies in DATA's own format."),
+        Parameter(
+            help="Where to write the answers. Without it, DATA-anomalies as .csv, or .parquet of Parquet."
+        ),
     ] = None,
     report: Annotated[
         Path | None, Parameter(help="A page (.html) with the scores and the oddest rows with their reasons.")
@@ -49,8 +61,9 @@ def detect(
     MODEL is what 'narrows fit --task detect' wrote, or any autoencoder with --usual.
     Writes a table with one line per row (per time of a long series): score, higher
     for more usual rows; p_value, the share of usual rows that are at least as odd;
-    anomaly; and the columns that have most to do with it. Without --fdr a row is an
-    anomaly when its p-value is at most 0.05.
+    anomaly; and the columns that have most to do with it (in .csv and .parquet). Without
+    --fdr, contamination= of the fit decides; by default a row is an anomaly when its
+    p-value is at most 0.05. Rows that the fit has seen look more usual than they are.
 
     For example:
 
@@ -63,8 +76,12 @@ def detect(
 
     check_model(model)
     inputs = [*data, model, *([usual] if usual else [])]
-    path = data_output(out, data, "anomalies", model)
-    page = None if report is None else output_path(report, "", inputs)
+    # Reasons are names, which an array has no room for: a table unless an array is asked for.
+    ending = ".parquet" if data_ending(data) == ".parquet" else ".csv"
+    path = data_output(out or Path(f"{stem(data)}-anomalies{ending}"), data, "anomalies", model)
+    page = None if report is None else output_path(report, "", [*inputs, str(path)])
+    if page is not None and page.suffix.lower() != ".html":
+        raise ValueError(f"--report '{page}' is not an .html name; name the page for example anomalies.html.")
     detector = _detector(model, usual, seed)
     rows = read_data(data)
     found = answers(detector, rows, fdr)
@@ -84,7 +101,7 @@ def detect(
         lines = [{"row": int(i)} | {name: values[i].item() for name, values in found.items()} for i in order]
         title = f"{called} of {len(found['score'])} rows are anomalies; the oddest:"
         tables.print_columns(lines, title)
-        print(f"wrote {path}")
+        print(f"wrote {path}" + (f"\nwrote {page}" if page else ""))
 
 
 def _detector(model: str, usual: str | None, seed: int) -> Any:
@@ -95,7 +112,7 @@ def _detector(model: str, usual: str | None, seed: int) -> Any:
         return found
     if usual is None:
         raise ValueError(
-            f"'{model}' is a {type(found).__name__}, which has not seen what is usual; give --usual DATA, or write a"
+            f"'{model}' holds no detector, and has not seen what is usual; give --usual DATA, or write a"
             " detector with 'narrows fit DATA --task detect'."
         )
     if isinstance(found, narrows.AnomalyDetector):
@@ -111,7 +128,7 @@ def answers(detector: Any, rows: Any, fdr: float | None) -> dict[str, Any]:
 
     scores = detector.score_samples(rows)
     if isinstance(scores, list):
-        raise ValueError("DATA are several series; give one at a time.")
+        raise ValueError(f"DATA are {len(scores)} series, but one answer is one table; give one at a time.")
     p = conformal.p_values(detector.calibration_, -scores)
     anomaly = scores < detector.offset_ if fdr is None else detector.predict(rows, fdr=fdr) == -1
     reasons = detector.explain(rows)

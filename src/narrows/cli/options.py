@@ -79,12 +79,25 @@ def count_for(model: Autoencoder, rows: Any) -> int:
     return count(rows) if index is None else len(index(rows))
 
 
-def load_model(name: str) -> Autoencoder:
-    """The model that a MODEL argument means."""
+def load_model(name: str) -> Any:
+    """The model, or estimator of a task, that a MODEL argument means."""
     check_model(name)
     import narrows
 
     return narrows.load(name)
+
+
+def load_autoencoder(name: str) -> Autoencoder:
+    """The autoencoder that a MODEL argument means; refused where the file holds several."""
+    found = load_model(name)
+    models = getattr(found, "models_", (found,))
+    if len(models) > 1:
+        verb = next(verb for verb, task in TASKS.items() if task == type(found).__name__)
+        raise ValueError(
+            f"'{name}' is of {len(models)} models together, but one autoencoder was expected; use 'narrows {verb}', or"
+            " a model that 'narrows fit' wrote without --task."
+        )
+    return models[0]
 
 
 def check_model(name: str) -> None:
@@ -161,22 +174,24 @@ def build_model(
         return model.set_params(**reaching)
     import narrows
 
-    if model is None and (unused := set(arguments) - {"random_state", "verbose"}):
-        raise ValueError(
-            f"{', '.join(sorted(unused))} is a recipe's, but --task {task} brings a model of its own; name a --recipe."
-        )
-    estimator = getattr(narrows, TASKS[task])(
-        model, random_state=given["random_state"], verbose=given["verbose"]
-    )
-    mine = {key: value for key, value in reaching.items() if key in estimator.get_params(deep=False)}
-    if model is not None:
+    kind = getattr(narrows, TASKS[task])
+    estimator = kind(model, random_state=given["random_state"], verbose=given["verbose"])
+    known = estimator.get_params(deep=False)
+    if model is not None:  # what both have is the model's
+        own = model.get_params(deep=False)
+        mine = {key: value for key, value in reaching.items() if key.partition("__")[0] not in own}
         model.set_params(**{key: value for key, value in reaching.items() if key not in mine})
-    elif len(mine) < len(reaching):
-        odd = min(set(reaching) - set(mine))
-        raise ValueError(
-            f"--set {odd} is no parameter of {TASKS[task]}: expected {', '.join(estimator.get_params(deep=False))}."
-        )
-    return estimator.set_params(**mine)
+        return estimator.set_params(**mine)
+    reaching |= {key: value for key, value in arguments.items() if key not in ("random_state", "verbose")}
+    for key in reaching:
+        if key.partition("__")[0] not in known:
+            option = {"max_epochs": "--epochs", "latent_dim": "--latent-dim"}.get(key)
+            option = option or f"--set {key.replace('__', '.')}"
+            raise ValueError(
+                f"{option} is no choice of --task {task}, which brings a model of its own with {', '.join(known)};"
+                " name a --recipe too."
+            )
+    return estimator.set_params(**reaching)
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -16,7 +16,7 @@ from narrows.cli.options import (
     build_model,
     check_model,
     count_for,
-    load_model,
+    load_autoencoder,
     output_path,
     read_data,
     stem,
@@ -191,7 +191,7 @@ def transform(
     """
     check_model(model)
     path = data_output(out, data, "codes", model)
-    answer(load_model(model), "transform", data, path, quiet)
+    answer(load_autoencoder(model), "transform", data, path, quiet)
 
 
 def reconstruct(
@@ -219,7 +219,7 @@ def reconstruct(
     """
     check_model(model)
     path = data_output(out, data, "reconstructed", model, rebuilds=True)
-    answer(load_model(model), "reconstruct", data, path, quiet)
+    answer(load_autoencoder(model), "reconstruct", data, path, quiet)
 
 
 def evaluate(model: Model, data: Data, /, *, json: Json = False) -> None:
@@ -239,7 +239,7 @@ def evaluate(model: Model, data: Data, /, *, json: Json = False) -> None:
 
     check_model(model)
     rows = read_data(data)
-    fitted = load_model(model)
+    fitted = load_autoencoder(model)
     metrics = fitted.evaluate(rows)
     if json:
         tables.print_json(metrics)
@@ -275,7 +275,7 @@ def sample(
         data_output(out, (), "", model)
     if count < 1:
         raise ValueError(f"-n is {count}, expected at least 1; say how many rows to make.")
-    rows = load_model(model).sample(count, random_state=seed)
+    rows = load_autoencoder(model).sample(count, random_state=seed)
     ending = ".csv" if hasattr(rows, "columns") else ".npy"
     path = output_path(out, f"{stem(model)}-samples{ending}", [model])
     write(path, rows, quiet)

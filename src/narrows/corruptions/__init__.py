@@ -1,8 +1,10 @@
 """What is done to the input before the encoder sees it."""
 
 from narrows.corruptions.gaussian import Gaussian
+from narrows.corruptions.gaussian_range import GaussianRange
+from narrows.corruptions.holes import Holes
 from narrows.corruptions.masking import Masking
 from narrows.corruptions.salt_pepper import SaltPepper
 from narrows.corruptions.swap import Swap
 
-__all__ = ["Gaussian", "Masking", "SaltPepper", "Swap"]
+__all__ = ["Gaussian", "GaussianRange", "Holes", "Masking", "SaltPepper", "Swap"]

@@ -33,7 +33,7 @@ class Masking:
 class _Masking(nn.Module):
     def __init__(self, p: float, fill: float):
         super().__init__()
-        self.p, self.fill = p, fill
+        self.p, self.mark = p, fill
 
     def forward(self, x: Tensor, gen: torch.Generator) -> Tensor:
-        return x.masked_fill(uniform(x, gen) < self.p, self.fill)
+        return x.masked_fill(uniform(x, gen) < self.p, self.mark)

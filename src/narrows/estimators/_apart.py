@@ -16,6 +16,7 @@ from narrows.inputs.lazy import Without
 
 MOST = 10_000  # rows to calibrate with: p-values then go down to 0.0001
 PIECES = 32  # runs that they are taken in, of rows in files
+FEW = 1000  # rows in files that are read at once for it
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,22 +39,28 @@ def apart(rows: np.ndarray | Rows, fraction: float, seed: int) -> Apart:
     if hasattr(rows, "split"):
         train, held = rows.split((calibration + usual) / n)
         cut = len(held) * usual // max(calibration + usual, 1)
+        # Windows between the two share samples with both.
+        gap = -(-rows.window // rows.step) - 1 if hasattr(rows, "window") else 0
+        after = min(cut + gap, len(held) - 1) if cut else 0
         known = rows.take(train) if hasattr(rows, "take") else rows[train]
-        return Apart(known, rows[held[:cut]] if cut else known, rows[held[cut:]])
+        return Apart(known, rows[held[:cut]] if cut else known, rows[held[after:]])
     if isinstance(rows, np.ndarray) or hasattr(rows, "take"):
         order = np.random.default_rng(seed).permutation(n)
         which = np.split(order, [calibration, calibration + usual])
         take = rows.take if hasattr(rows, "take") and not isinstance(rows, np.ndarray) else rows.__getitem__
         known = take(np.sort(which[2]))
         return Apart(known, take(which[1]) if usual else known, take(which[0]))
-    edges = np.linspace(0, n, PIECES + 1).astype(int)
-    spans: list[list[tuple[int, int]]] = [[], []]
-    for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        middle = a + calibration // PIECES
-        spans[0].append((a, min(middle, b)))
-        spans[1].append((min(middle, b), min(middle + usual // PIECES, b)))
-    held = [np.concatenate([rows[a:b] for a, b in runs]) for runs in spans]
-    return Apart(Without(rows, [(a, d) for (a, _), (_, d) in zip(*spans, strict=True)]), held[1], held[0])
+    if n <= FEW:
+        return apart(rows[:], fraction, seed)
+    edges = np.linspace(0, n, PIECES + 1).astype(int)[:-1]
+    sizes = [np.diff(np.linspace(0, count, PIECES + 1).astype(int)) for count in (calibration, usual)]
+    ends = [edges + sizes[0], edges + sizes[0] + sizes[1]]
+    held = [
+        np.concatenate([rows[int(a) : int(b)] for a, b in zip(start, stop, strict=True)])
+        for start, stop in ((edges, ends[0]), (ends[0], ends[1]))
+    ]
+    left = Without(rows, list(zip(edges.tolist(), ends[1].tolist(), strict=True)))
+    return Apart(left, held[1], held[0])
 
 
 def fit_apart(models: Sequence[Autoencoder], X: Any, fraction: float, seed: int) -> Apart:

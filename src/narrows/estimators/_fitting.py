@@ -30,7 +30,9 @@ def train(ae: BaseEstimator, X: Any, validation_data: Any, again: bool, once: bo
         _check_same(ae, order)
         rows = ae._rows(X)
         valid = held_out(ae.fitted_.schema, validation_data)
+        facts = described(ae.fitted_.schema, X) if getattr(ae.fitted_.schema, "windowed", False) else {}
         ae.fitted_ = resume(ae.fitted_, rows, settings, valid=valid, flat=once)
+        vars(ae).update(facts)  # windows are those of the rows that came last
         return
     schema = order.spec.input.learn(X)
     rows = schema.rows(X)
@@ -95,13 +97,15 @@ def introduce(ae: BaseEstimator, facts: dict[str, Any]) -> None:
 
 
 def loaded(X: Any) -> Any:
-    """Data as they are; a path or a stream of Arrow data is read, and a large mapped array a piece
-    at a time."""
+    """Data as they are; a path, a list of ``Path`` objects or a stream of Arrow data is read, and a large
+    mapped array a piece at a time."""
     if isinstance(X, np.memmap) and X.nbytes >= found.LARGE:
         rows = stored(X)
         return X if rows is None else rows
     if isinstance(X, (str, os.PathLike)):
         return found.find(X)
+    if isinstance(X, list) and X and all(isinstance(x, os.PathLike) for x in X):
+        return found.find_several(list(map(str, X)))
     return arrow.kept(X) if arrow.is_stream(X) else X
 
 

@@ -19,7 +19,7 @@ from narrows.estimators._task import TaskEstimator, unwrapped
 from narrows.estimators.autoencoder import Autoencoder
 from narrows.likelihoods import Normal
 from narrows.penalties import Trim
-from narrows.scores import Neighbours, Residual, names
+from narrows.scores import Ellipsoid, Neighbours, Residual, names
 from narrows.scores.combined import Combined
 from narrows.tasks import conformal
 
@@ -39,16 +39,21 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
     ----------
     ae : Autoencoder or None
         A model of your own in place of the ensemble.  A fitted one is used as it is, and ``fit`` only
-        calibrates it; else a clone is fitted.
+        calibrates it, for which it needs rows that the model was not trained on; else a clone is fitted.
     contamination : "auto" or float
         What ``predict`` calls anomalies.  "auto": rows with a conformal p-value ≤ 0.05, so that of
         new usual rows at most 5% are, however few rows there were to fit on.  A number in [0, 0.5]: as
         many of the training rows, scikit-learn's rule; 0: none of them.
+    input : part or None
+        What a row of X is, where no ``ae`` says it: ``inputs.Signals(window=64)`` for a long series, which
+        is then scored at each of its times.
     scores : "auto", a part of ``narrows.scores``, its lower-cased name, or a sequence of these
-        "auto" is ``(Residual(), Neighbours())``; a single ``NLL()`` answers in plain nats of the model.
+        "auto" is ``(Residual(), Neighbours())``, with ``trim`` ``(Residual(), Neighbours(k=trim),
+        Ellipsoid())``; a single ``NLL()`` answers in plain nats of the model.
     trim : float
-        Share of each batch, the rows that fit worst, left out of training: for training rows that
-        have anomalies among them.  Of a model that is given as ``ae`` its own penalties decide.
+        Share of each batch, the rows that fit worst, left out of training, and of the training rows that
+        count as neighbours: for rows that have anomalies among them, up to about so many.  What is
+        left out of training a model that is given as ``ae``, its own penalties decide.
     calibration_fraction : float
         Share of the rows that nothing is trained on, for p-values; of few rows more.
     random_state : int, RandomState or None
@@ -79,6 +84,7 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
         ae: Any = None,
         contamination: str | float = "auto",
         *,
+        input: Any = None,
         scores: Any = "auto",
         trim: float = 0.0,
         calibration_fraction: float = 0.2,
@@ -87,6 +93,7 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
     ):
         self.ae = ae
         self.contamination = contamination
+        self.input = input
         self.scores = scores
         self.trim = trim
         self.calibration_fraction = calibration_fraction
@@ -100,6 +107,8 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn what usual rows X are like; ``y`` is ignored."""
+        if not (_is_number(self.trim) and 0 <= self.trim < 1):
+            raise ValueError(f"trim={self.trim!r} is not usable: pass a share of the rows, 0 ≤ trim < 1.")
         contamination, fraction = self.contamination, self.calibration_fraction
         if contamination != "auto" and not (_is_number(contamination) and 0 <= contamination <= 0.5):
             raise ValueError(
@@ -110,31 +119,44 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
                 f"calibration_fraction={fraction!r} is not usable: pass a share of the rows in (0, 1)."
             )
         X, seed, given = loaded(X), seed_of(self.random_state), unwrapped(self.ae)
-        scores = chosen(self.scores)
+        scores = chosen(self.scores, self.trim)
         if given is not None and hasattr(given, "fitted_"):
             models = [given]
             parts = apart(given._rows(X), fraction, seed)
         else:
-            models = [clone(given)] if given is not None else members(seed, self.trim, self.verbose)
+            models = (
+                [clone(given)] if given is not None else members(self.input, seed, self.trim, self.verbose)
+            )
             parts = fit_apart(models, X, fraction, seed)
         self.models_ = tuple(models)
         self._inherit(models[0])
         self.scores_ = scores
         fitted = [model.fitted_ for model in models]
         self.combined_ = Combined.of(scores, fitted, parts.known, parts.usual, seed)
-        self.calibration_ = np.sort(_pieces(self.combined_.totals, parts.calibration))
+        self.calibration_ = np.sort(self._at_times(_pieces(self.combined_.totals, parts.calibration)))
         if contamination == "auto":
             self.offset_ = -conformal.threshold(self.calibration_, ALPHA)
             if not np.isfinite(self.offset_):
                 warnings.warn(
                     f"{len(self.calibration_)} rows to calibrate with cannot give a p-value of {ALPHA}, so that nothing"
-                    " will be called an anomaly: fit on at least 60 rows, or pass a number as contamination.",
+                    " will be called an anomaly: fit on at least 60 rows (of a series windows: a smaller step makes"
+                    " more), or pass a number as contamination.",
                     UserWarning,
                     stacklevel=2,
                 )
         else:
-            self.offset_ = float(np.percentile(self.score_samples(X), 100 * contamination))
+            scores = self.score_samples(X)
+            scores = np.concatenate(scores) if isinstance(scores, list) else scores
+            self.offset_ = float(np.percentile(scores, 100 * contamination))
         return self
+
+    def _at_times(self, totals: np.ndarray) -> np.ndarray:
+        """Of windows that follow each other, what a time in all of them gets: the mean over so many."""
+        schema = self.ae_.fitted_.schema
+        together = -(-schema.window // schema.step) if getattr(schema, "windowed", False) else 1
+        if together == 1 or len(totals) < 2 * together:
+            return totals
+        return np.lib.stride_tricks.sliding_window_view(totals, together).mean(1)
 
     def _inherit(self, model: Autoencoder) -> None:
         self.n_features_in_ = model.n_features_in_
@@ -144,17 +166,22 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
 
     def score_samples(self, X: Any) -> np.ndarray:
         """How usual each row is, (n,) nats, higher = more usual: about ln of the probability that a usual
-        row is as odd; of a long series how usual each time is, the mean over its windows."""
-        return -self._answered(self._totals, X)
+        row is as odd; of a long series how usual each time is, the mean over its windows.  Of a list of
+        series, here as in all other verbs, a list."""
+        return _each(np.negative, self._answered(self._totals, X))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """``score_samples − offset_``: ≥ 0 inside, < 0 for what ``predict`` calls anomalies."""
-        return self.score_samples(X) - self.offset_
+        return _each(lambda scores: scores - self.offset_, self.score_samples(X))
 
     def p_values(self, X: Any) -> np.ndarray:
-        """Conformal p-values, (n,): the share of usual rows that are at least as odd.  P(p ≤ α) ≤ α for
-        new rows that are like those that were fitted; of the fitted rows themselves they say nothing."""
-        return conformal.p_values(self.calibration_, -self.score_samples(X))
+        """Conformal p-values, (n,): the share of usual rows that are at least as odd.
+
+        P(p ≤ α) ≤ α for new rows that are like those that were fitted and independent of them.  They say
+        nothing of rows that ``fit`` has seen, nor where a fitted ``ae`` was trained on the rows that
+        ``fit`` was given to calibrate it.  Times of one series depend on each other: there it is about so.
+        """
+        return _each(lambda s: conformal.p_values(self.calibration_, -s), self.score_samples(X))
 
     def predict(self, X: Any, fdr: float | None = None) -> np.ndarray:
         """+1 for usual rows, −1 for anomalies, (n,).
@@ -163,10 +190,12 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
         (Benjamini & Hochberg on the p-values), in place of ``contamination``.
         """
         if fdr is None:
-            return np.where(self.decision_function(X) >= 0, 1, -1)
+            return _each(lambda inside: np.where(inside >= 0, 1, -1), self.decision_function(X))
         if not (_is_number(fdr) and 0 < fdr < 1):
             raise ValueError(f"fdr={fdr!r} is not usable: pass a share of false discoveries in (0, 1).")
-        p = self.p_values(X)
+        return _each(lambda p: self._discovered(p, fdr), self.p_values(X))
+
+    def _discovered(self, p: np.ndarray, fdr: float) -> np.ndarray:
         called = conformal.discoveries(p, fdr)
         smallest = 1 / (len(self.calibration_) + 1)
         if not called.any() and (p == smallest).any():
@@ -175,7 +204,7 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
                 f" rows, which is too little to call any with fdr={fdr}: fit on more rows, or raise"
                 " calibration_fraction.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return np.where(called, -1, 1)
 
@@ -190,7 +219,9 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
 
     def _totals(self, rows: Any, like: Any) -> np.ndarray:
         totals = _pieces(self.combined_.totals, rows)
-        return self._per_time(totals[:, None], like)[..., 0] if self._by_time(like) else totals
+        if not self._by_time(like):
+            return totals
+        return _each(lambda at: at[..., 0], self._per_time(totals[:, None], like))
 
     def _parts(self, rows: Any, like: Any) -> np.ndarray:
         parts = _pieces(self.combined_.parts, rows)
@@ -219,22 +250,28 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
         self.combined_ = Combined.from_arrays(self.scores_, fitted, arrays)
 
 
-def chosen(scores: Any) -> tuple[Any, ...]:
+def _each(what: Callable[[np.ndarray], np.ndarray], answers: Any) -> Any:
+    """``what`` of the answer, or of each in a list of them."""
+    return [what(one) for one in answers] if isinstance(answers, list) else what(answers)
+
+
+def chosen(scores: Any, trim: float) -> tuple[Any, ...]:
     """The parts that ``scores`` stands for."""
     if isinstance(scores, str) and scores == "auto":
-        return Residual(), Neighbours()
+        return (Residual(), Neighbours(float(trim)), Ellipsoid()) if trim else (Residual(), Neighbours())
     several = scores if isinstance(scores, (tuple, list)) else (scores,)
     if not several:
         raise ValueError("scores=() names no score: pass 'auto' or parts such as narrows.scores.NLL().")
     return tuple(names.resolve(one) for one in several)
 
 
-def members(seed: int, trim: float, verbose: int) -> list[Autoencoder]:
+def members(input: Any, seed: int, trim: float, verbose: int) -> list[Autoencoder]:
     """The default ensemble, unfitted: noise of several sizes finds anomalies of several sizes."""
     penalties = (Trim(trim),) if trim else ()
     return [
         Autoencoder(
             CODE,
+            input=input,
             scale="standard",
             corruption=Gaussian(noise),
             backbone=MLP((128,), activation="silu"),

@@ -188,8 +188,10 @@ def paths_stay(kind: type) -> type:
     wrapped = kind.transform
 
     @functools.wraps(wrapped)
-    def transform(self: BaseEstimator, X: Any, out: Out = None) -> Any:
-        return wrapped(self, X) if out is None else wrapped.__wrapped__(self, X, out)
+    def transform(self: BaseEstimator, X: Any, out: Out = None, **keywords: Any) -> Any:
+        if out is None:
+            return wrapped(self, X, **keywords)
+        return wrapped.__wrapped__(self, X, out, **keywords)
 
     kind.transform = transform
     return kind

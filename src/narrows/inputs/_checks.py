@@ -93,3 +93,15 @@ def width(got: int, expected: int, name: str = "X") -> None:
             f"{name} has {got} features, but Autoencoder is expecting {expected} features as input:"
             " pass the columns it was fitted on."
         )
+
+
+def fits(array: np.ndarray, scaled: np.ndarray, *, first: int = 0) -> None:
+    """Whether finite numbers stay finite once they are scaled to the model's precision."""
+    bad = np.isinf(scaled)
+    if bad.any():
+        where = np.unravel_index(int(bad.argmax()), bad.shape)
+        column = ", ".join(map(str, where[1:]))
+        raise ValueError(
+            f"X holds {array[where]:.3g} at row {first + where[0]}, column {column}, which is too large for a"
+            f" model in {scaled.dtype}: leave that row out, or fit with precision='float64'."
+        )

@@ -50,6 +50,11 @@ def family(kind: Any) -> str:
     return next((name for name, test in tests.items() if test(kind)), "other")
 
 
+def zone_of(kind: Any) -> str | None:
+    """The zone of moments; None of those that have none, and of all else."""
+    return getattr(getattr(kind, "value_type", kind), "tz", None)
+
+
 def into(values: Any, kind: Any) -> Any:
     """Arrow values as another type of their family: numbers rounded as it asks for and kept within its
     range, booleans from 0.5 on.
@@ -130,16 +135,6 @@ def plain(values: Any) -> Any:
         return values
     values = values.cast(pa.float64())
     return pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float64()), values)
-
-
-def has_gaps(values: Any) -> bool:
-    """Whether some value is null or NaN."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if values.null_count or not pa.types.is_floating(values.type):
-        return values.null_count > 0
-    return bool(pc.any(pc.is_nan(values)).as_py())
 
 
 def is_empty(values: Any) -> bool:

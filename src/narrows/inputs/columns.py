@@ -14,7 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from narrows.inputs.arrow_types import family, from_seconds, into, is_empty, named, plain, seconds
+from narrows.inputs.arrow_types import (
+    family,
+    from_seconds,
+    into,
+    is_empty,
+    named,
+    plain,
+    seconds,
+    zone_of,
+)
 
 KINDS = ("number", "integer", "boolean", "category", "time")
 MAX_SHOWN = 3  # values quoted in a message
@@ -54,7 +63,35 @@ class Column:
             raise ValueError(
                 f"Column {self.name!r} is of type {values.type} now, but {fitted} were fitted: convert it."
             )
-        return seconds(values) if self.kind == "time" else _floats(values, self.name)
+        if self.kind == "time":
+            self._check_zone(values.type)
+            return seconds(values)
+        numbers = _floats(values, self.name)
+        if self.kind == "boolean":
+            self._check_two(numbers)
+        return numbers
+
+    def _check_zone(self, kind: Any) -> None:
+        """Times of a zone and times of none are not told apart by their seconds, which may be hours off."""
+        zone, fitted = zone_of(kind), zone_of(named(self.type))
+        if family(kind) == "moment" and (zone is None) != (fitted is None):
+            mine, other = (
+                ("without a zone", f"in {fitted}") if zone is None else (f"in {zone}", "without a zone")
+            )
+            raise ValueError(
+                f"Column {self.name!r} holds times {mine} now ({kind}), but times {other} ({self.type}) were fitted:"
+                f" {'pass them with their zone' if zone is None else 'convert them and drop the zone'}."
+            )
+
+    def _check_two(self, numbers: np.ndarray) -> None:
+        """A third value has no probability: its score would mean nothing."""
+        strange = (numbers != 0) & (numbers != 1) & ~np.isnan(numbers)
+        if strange.any():
+            row = int(strange.argmax())
+            raise ValueError(
+                f"Column {self.name!r} holds {numbers[row]:g} at row {row}, but booleans were fitted: pass True and"
+                " False, 1 and 0, or gaps."
+            )
 
     def _codes(self, values: Any, told: set[str | int] | None) -> np.ndarray:
         import pyarrow.compute as pc
@@ -99,7 +136,7 @@ class Learner:
     """
 
     def __init__(self, name: str | int, kind: Any, category: bool, most: int):
-        self.name, self.most = name, most
+        self.name, self.most, self.asked = name, most, category
         self.column = _of_type(name, kind, category)
         self.empty = True
         self.counts: Counter[Any] = Counter()
@@ -112,7 +149,7 @@ class Learner:
             return
         self.empty = False
         if self.column.kind == "category":
-            labels = _whole(_labels(values, self.name), self.name)
+            labels = _whole(_labels(values, self.name), self.name, self.asked)
             for pair in pc.value_counts(labels.drop_null()).to_pylist():
                 self.counts[pair["values"]] += pair["counts"]
 
@@ -200,8 +237,8 @@ def _labels(values: Any, name: str | int) -> Any:
     return values.cast(pa.large_string())
 
 
-def _whole(labels: Any, name: str | int) -> Any:
-    """Categories to be learned: floats, if they are whole numbers, as those."""
+def _whole(labels: Any, name: str | int, asked: bool) -> Any:
+    """Categories to be learned, ``asked`` for or so by their type: floats, if they are whole numbers, as those."""
     import pyarrow as pa
 
     if not pa.types.is_floating(labels.type):
@@ -211,9 +248,10 @@ def _whole(labels: Any, name: str | int) -> Any:
     except pa.ArrowInvalid:
         numbers = labels.drop_null().to_numpy()
         odd = numbers[~(abs(numbers) < 2**63) | (numbers.round() != numbers)][0]
+        way = "take it out of Table(categories=…)" if asked else "convert it to floats"
         raise ValueError(
             f"Column {name!r} holds numbers such as {odd}, which cannot be categories: pass text, whole numbers or"
-            " booleans, or take it out of Table(categories=…)."
+            f" booleans, or {way}."
         ) from None
 
 

@@ -59,7 +59,7 @@ class Counts:
             check_shape(X)
             return CountsSchema(X.shape[1])
         plain = Vectors().learn(X)
-        return CountsSchema(plain.features, plain.names, plain.frame)
+        return CountsSchema(plain.features, plain.names, plain.frame, plain.dtype)
 
     def build(self, shapes: Shapes) -> nn.Module:
         return embedding(self.transform, shapes)
@@ -74,11 +74,13 @@ def check_transform(owner: str, transform: str) -> None:
 
 @dataclass(frozen=True)
 class CountsSchema:
-    """``features`` columns; ``names`` and the ``frame`` library they came in, where they did."""
+    """``features`` columns; ``names`` and the ``frame`` library they came in, where they did, and the
+    ``dtype`` of its numbers."""
 
     features: int
     names: tuple[str, ...] | None = None
     frame: str | None = None
+    dtype: str | None = None
 
     levels = None
     missing = False
@@ -106,7 +108,7 @@ class CountsSchema:
 
     @property
     def _plain(self) -> VectorsSchema:
-        return VectorsSchema(self.features, self.names, self.frame)
+        return VectorsSchema(self.features, self.names, self.frame, self.dtype)
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": "Counts", **dataclasses.asdict(self)}

@@ -11,7 +11,7 @@ import numpy as np
 from narrows.inputs import _checks
 from narrows.inputs.lazy import is_lazy
 from narrows.inputs.natives import LIBRARIES, Native, column
-from narrows.inputs.vectors import as_frame
+from narrows.sources.frames import as_frame
 
 
 def is_frame(X: Any) -> bool:
@@ -44,6 +44,11 @@ def arrow_columns(X: Any) -> dict[Any, Any]:
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as error:
             if frame is not None and values.dtype in (nw.Int128, nw.UInt128):
                 raise _wide(name) from None
+            if frame is not None and _is_sparse(values):
+                raise ValueError(
+                    f"Column {name!r} is of pandas' type {values.to_native().dtype}, but a dense one was expected:"
+                    f" pass X[{name!r}].sparse.to_dense()."
+                ) from None
             raise ValueError(
                 f"Column {name!r} holds values that do not go together ({str(error).splitlines()[0].rstrip('.')}):"
                 " give it one type."
@@ -52,9 +57,13 @@ def arrow_columns(X: Any) -> dict[Any, Any]:
     return found
 
 
+def _is_sparse(values: nw.Series) -> bool:
+    return values.implementation.is_pandas() and hasattr(values.to_native(), "sparse")
+
+
 def _wide(name: Any) -> ValueError:
     return ValueError(
-        f"Column {name!r} holds whole numbers that do not fit into 64 bits: convert it to floats, or to text if they"
+        f"Column {name!r} holds whole numbers that do not fit into 64 bits: pass it as floats, or as text if they"
         " are names."
     )
 
@@ -137,7 +146,7 @@ def needs_types(frame: nw.DataFrame) -> bool:
             try:
                 kind = values.to_arrow().type
             except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-                return False  # Vectors says what is wrong with it
+                continue  # whoever reads it says what is wrong with it
             if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
                 return True
         if values.null_count() or (values.dtype.is_float() and bool(values.is_nan().any())):

@@ -45,8 +45,8 @@ class Images:
             object.__setattr__(self, "size", check_size("Images", self.size))
 
     def learn(self, X: Any) -> ImagesSchema:
-        """What the training images look like; of those that are read on demand, only their shape and type
-        (and the headers of a folder's files)."""
+        """What the training images look like; of those that are read on demand, their shape and type, whether
+        whole numbers go beyond 1, and the headers of a folder's files."""
         if self.size is None and several(X):
             alike(X)
         shape, layout, whole = look(
@@ -188,7 +188,7 @@ class Pictures:
 
 def look(X: Any, channels: str | None, owner: str, wanted: str) -> tuple[tuple[int, ...], str, bool]:
     """Shape (n, …) of pictures, where their channels stand, and whether pixels are whole numbers 0…255.  Of
-    a list the shape is that of the first, of rows on demand it is all that is looked at."""
+    a list the shape is that of the first; rows on demand are read, if of uint8, until one goes beyond 1."""
     lazy, apart = is_lazy(X), several(X)
     arrays = [_checks.numeric(x, f"X[{i}]") for i, x in enumerate(X)] if apart else [X]
     if not (lazy or apart):
@@ -198,8 +198,20 @@ def look(X: Any, channels: str | None, owner: str, wanted: str) -> tuple[tuple[i
         raise ValueError(f"X has shape {shape}, but {wanted}.")
     nonempty(shape)
     layout = layout_of(shape, channels, owner)
-    whole = all(x.dtype == np.uint8 for x in arrays) and (lazy or max(x.max() for x in arrays) > 1)
+    whole = all(x.dtype == np.uint8 for x in arrays) and (_bright(X) if lazy else any(map(_above_1, arrays)))
     return shape, layout, bool(whole)
+
+
+def _bright(X: Any) -> bool:
+    """Whether pixels that are read on demand go beyond 1, as in memory: mostly seen in the first few.  Those
+    of picture files, which may differ in size, are 0…255 by their format."""
+    if hasattr(X, "check"):
+        return True
+    return any(_above_1(X[a : a + X.block]) for a in range(0, len(X), X.block))
+
+
+def _above_1(array: np.ndarray) -> bool:
+    return bool(array.size) and bool(array.max() > 1)
 
 
 def channels_second(array: np.ndarray, layout: str) -> np.ndarray:

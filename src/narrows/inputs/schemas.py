@@ -18,7 +18,8 @@ from narrows.inputs.patches import PatchesSchema
 from narrows.inputs.signals import Signals, SignalsSchema
 from narrows.inputs.table import Table, TableSchema
 from narrows.inputs.text import Text, TextSchema
-from narrows.inputs.vectors import Vectors, VectorsSchema, as_frame
+from narrows.inputs.vectors import Vectors, VectorsSchema
+from narrows.sources.frames import as_frame
 
 SCHEMAS = {
     "Vectors": VectorsSchema,
@@ -37,6 +38,7 @@ def infer(X: Any, signals: bool = False) -> Vectors | Images | Table | Counts | 
     guessed to be images.  For a backbone of ``signals``, arrays are Signals."""
     if scipy.sparse.issparse(X):
         return Counts()
+    frame = as_frame(X)  # first, for it knows how to say that two columns have one name
     if (first := _text(X)) is not None:
         if os.path.exists(first):
             raise ValueError(
@@ -45,9 +47,8 @@ def infer(X: Any, signals: bool = False) -> Vectors | Images | Table | Counts | 
             )
         return Text()
     if hasattr(X, "schema") and is_lazy(X):
-        frame = as_frame(X.schema.empty_table())
-        return Table() if needs_types(frame) or not X.complete else Vectors()
-    frame = as_frame(X)
+        kinds = as_frame(X.schema.empty_table())
+        return Table() if needs_types(kinds) or not X.complete else Vectors()
     if frame is not None and needs_types(frame):
         return Table()
     if getattr(X, "uncut", False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import narwhals as nw
@@ -9,7 +10,7 @@ import numpy as np
 
 from narrows.inputs import _checks
 from narrows.inputs.lazy import Converted, is_lazy
-from narrows.inputs.vectors import as_frame
+from narrows.sources.frames import as_frame
 from narrows.sources.wav import Sound
 
 
@@ -27,6 +28,11 @@ def in_file(x: Any) -> bool:
 
 def opened(X: Any) -> Any:
     """X; a table that is read on demand as one in memory, for a series is all of its rows."""
+    if isinstance(X, (list, tuple)) and any(isinstance(x, (str, os.PathLike)) for x in X):
+        raise ValueError(
+            f"X is a list of {len(X)} names or texts such as {str(X[0])!r}, but series of numbers were expected: pass"
+            " a folder or a pattern such as 'sounds/*.wav' if those are files."
+        )
     return X[:] if is_lazy(X) and hasattr(X, "schema") else X
 
 

@@ -15,8 +15,9 @@ from narrows.contracts import Shapes
 from narrows.inputs import _checks, series
 from narrows.inputs.lazy import Converted
 from narrows.inputs.series import several
-from narrows.inputs.vectors import VectorsSchema, as_frame
+from narrows.inputs.vectors import VectorsSchema
 from narrows.inputs.windows import Windows
+from narrows.sources.frames import as_frame
 
 
 @dataclass(frozen=True)

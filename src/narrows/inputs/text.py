@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -15,7 +16,11 @@ from torch import nn
 from narrows.contracts import Shapes
 from narrows.inputs import _checks
 from narrows.inputs.counts import check_transform, embedding
+from narrows.inputs.lazy import Converted, is_lazy
 from narrows.inputs.sparse import SparseRows, sparse_counts
+from narrows.sources.frames import as_frame
+
+ENTRIES = 1 << 22  # numbers in the rows of one piece
 
 
 @dataclass(frozen=True)
@@ -87,21 +92,32 @@ class Text:
 
     def learn(self, X: Any) -> TextSchema:
         """The words that the texts have."""
-        texts = _texts(X)
-        reader = _reader(self.lowercase, self.ngram_range, self.stop_words, min_df=self.min_df)
-        try:
-            counts = reader.fit_transform(texts)
-        except ValueError as error:
+        n, first = 0, ""
+        often: Counter[str] = Counter()  # how often there is a word
+        spread: Counter[str] = Counter()  # in how many texts
+        for texts in _pieces(X):
+            n, first = n + len(texts), first or texts[0]
+            reader = _reader(self.lowercase, self.ngram_range, self.stop_words)
+            try:
+                counts = reader.fit_transform(texts)
+            except ValueError as error:
+                if "empty vocabulary" not in str(error):
+                    raise
+                continue  # no words in this piece
+            found = reader.get_feature_names_out().tolist()
+            for counter, sums in ((often, counts.sum(0)), (spread, (counts > 0).sum(0))):
+                counter.update(dict(zip(found, np.asarray(sums).ravel().tolist(), strict=True)))
+        least = self.min_df if _whole(self.min_df) else self.min_df * n
+        words = sorted(word for word, texts_with_it in spread.items() if texts_with_it >= least)
+        if not words:
             raise ValueError(
-                f"X holds {len(texts)} texts such as {_quoted(texts[0])}, in which no words are left to count"
-                f" ({str(error).split('.')[0].split(';')[0]}): pass longer texts, a smaller min_df or fewer stop_words."
-            ) from None
-        words = reader.get_feature_names_out()  # in alphabetical order
+                f"X holds {n} texts such as {_quoted(first)}, in which no words are left to count: pass longer texts,"
+                " a smaller min_df or fewer stop_words."
+            )
         if self.max_features is not None and len(words) > self.max_features:
             # Not CountVectorizer's own max_features: which of equals it keeps depends on the machine.
-            often = np.asarray(counts.sum(0)).ravel()
-            words = words[np.sort(np.argsort(-often, kind="stable")[: self.max_features])]
-        return TextSchema(tuple(map(str, words)), self.lowercase, self.ngram_range, self.stop_words)
+            words = sorted(sorted(words, key=lambda word: -often[word])[: self.max_features])
+        return TextSchema(tuple(words), self.lowercase, self.ngram_range, self.stop_words)
 
     def build(self, shapes: Shapes) -> nn.Module:
         return embedding(self.transform, shapes)
@@ -127,11 +143,24 @@ class TextSchema:
     def row(self) -> tuple[int, ...]:
         return (len(self.names),)
 
-    def rows(self, X: Any, finite: bool = True) -> SparseRows:
+    def rows(self, X: Any, finite: bool = True) -> SparseRows | Converted:
         """(n, words) as ``Rows`` that are made dense as they are read; words that were not seen in
         training are not counted."""
         reader = _reader(self.lowercase, self.ngram_range, self.stop_words, vocabulary=self.names)
-        return sparse_counts(reader.transform(_texts(X)))
+        if not is_lazy(X):
+            return sparse_counts(reader.transform(_texts(X)))
+
+        def counted(part: Any) -> np.ndarray:
+            # Between two runs there may be no rows to read, which are no mistake.
+            return (
+                sparse_counts(reader.transform(_texts(part)))[:]
+                if len(part)
+                else np.empty((0, *self.row), "f4")
+            )
+
+        rows = Converted(X, self.row, np.float32, counted)
+        rows.block = max(1, min(X.block, ENTRIES // len(self.names)))  # a row is much wider than its text
+        return rows
 
     def restore(self, rows: np.ndarray, like: Any = None) -> np.ndarray:
         """Expected counts (n, words), dense: there is no way back to a text."""
@@ -151,9 +180,20 @@ def _reader(
     return CountVectorizer(lowercase=lowercase, ngram_range=ngram_range, stop_words=words, **choices)
 
 
+def _pieces(X: Any) -> Iterator[list[str]]:
+    """The strings in X, all at once, or one piece after the other where X is read on demand."""
+    if not is_lazy(X):
+        yield _texts(X)
+        return
+    for start in range(0, len(X), X.block):
+        yield _texts(X[start : start + X.block])
+
+
 def _texts(X: Any) -> list[str]:
     """The strings in X; refused unless it is one column of them."""
-    native = nw.from_native(X, eager_only=True, allow_series=True, pass_through=True)
+    native = as_frame(X)
+    if native is None:
+        native = nw.from_native(X, eager_only=True, allow_series=True, pass_through=True)
     if isinstance(native, nw.DataFrame):
         if native.shape[1] != 1:
             raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from narrows.report.figures import LIGHT, Ink, _axes, _dress
+from narrows.report.figures import LIGHT, Ink, dressed, new_axes
 from narrows.report.page import Page, Picture, Pictures, Section, Table
 
 MOST = 20  # rows in the table
@@ -19,7 +19,7 @@ def score_histogram(
 ) -> Figure:
     """How odd rows are, −score (n,), beside the calibration rows (m,), each as shares; the line is the
     threshold −``offset``."""
-    ax = _axes((6.2, 3.2), ink) if axes is None else _dress(axes, ink)
+    ax = new_axes((6.2, 3.2), ink) if axes is None else dressed(axes, ink)
     odd = -np.asarray(scores)
     # The farthest rows would flatten all others: they are counted in the last bar.
     high = max(

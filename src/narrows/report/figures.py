@@ -108,7 +108,7 @@ def latent_map(
     codes = np.asarray(codes)
     if codes.ndim != 2 or codes.shape[1] != 2:
         raise ValueError(f"Codes of shape {codes.shape} make no map: pass two columns, such as codes[:, :2].")
-    ax = _axes((6.2, 5.7), ink) if axes is None else _dress(axes, ink)
+    ax = new_axes((6.2, 5.7), ink) if axes is None else dressed(axes, ink)
     style: dict[str, Any] = {"s": 13, "linewidths": 0, "alpha": 0.75}
     kinds = np.unique(labels) if labels is not None else ()
     if labels is None:
@@ -142,7 +142,7 @@ def curves(history: Sequence[Mapping[str, float]], *, ink: Ink = LIGHT, axes: Ax
     The first tenth of the epochs may leave the picture at the top: they are so steep that they would flatten
     all the others.
     """
-    ax = _axes((3.7, 2.3), ink, size=9) if axes is None else _dress(axes, ink, size=9)
+    ax = new_axes((3.7, 2.3), ink, size=9) if axes is None else dressed(axes, ink, size=9)
     epochs = np.array([row["epoch"] for row in history])
     series = {"training": [row["loss"] for row in history]}
     if history and "val_loss" in history[0]:
@@ -182,12 +182,12 @@ def figure_png(figure: Figure, dpi: int = DPI) -> bytes:
     return stream.getvalue()
 
 
-def _axes(inches: tuple[float, float], ink: Ink, size: int = 11) -> Axes:
+def new_axes(inches: tuple[float, float], ink: Ink, size: int = 11) -> Axes:
     """One pair of axes that fills a new figure."""
-    return _dress(Figure(figsize=inches, layout="constrained").add_subplot(), ink, size)
+    return dressed(Figure(figsize=inches, layout="constrained").add_subplot(), ink, size)
 
 
-def _dress(ax: Axes, ink: Ink, size: int = 11) -> Axes:
+def dressed(ax: Axes, ink: Ink, size: int = 11) -> Axes:
     """Axes with the ink's colours, no box, and the grid behind the data."""
     ax.tick_params(colors=ink.text, labelsize=size, length=0, which="both")
     ax.spines[:].set_visible(False)

@@ -10,6 +10,8 @@ import numpy as np
 from narrows.contracts import Rows, Score
 from narrows.fitted import Fitted
 
+FEW = 64  # features that are put right one by one
+LEAST = 0.01  # of the surprise that is shared by distances all the same, so that no share is left open
 NOTHING = 1e-12  # stands for a distance of 0 where its logarithm is taken
 Learned = dict[str, np.ndarray]
 
@@ -80,7 +82,10 @@ class Combined:
         """What every feature has to do with it, (n, features) nats; each row sums to its total.
 
         A score's share is how surprising it is by itself, −ln Φ(−z); a feature's share of a score what it
-        contributes to that distance, contributions below 0 left out.
+        contributes to that distance, contributions below 0 left out.  Of up to ``FEW`` features, where one
+        of the scores knows neighbours, the shares are instead how much less surprising the row would be
+        with the feature as it is in the training row that is nearest in all others: an odd cell also
+        makes others look odd, but only putting itself right makes them usual again.
         """
         if self.plain:
             return self.scores[0].parts(self.members[0], rows, self.learned[0][0])
@@ -95,7 +100,15 @@ class Combined:
                 own = np.maximum(score.parts(member, rows, self.learned[i][j]), 0.0) + NOTHING
                 shares += (weight / own.sum(1))[:, None] * own
         totals = -log_ndtr(-self._standard(logs))
-        return shares * (totals / shares.sum(1))[:, None]
+        shares /= shares.sum(1, keepdims=True)
+        for score, learned in zip(self.scores, self.learned, strict=True):
+            if hasattr(score, "mended") and score.space == "input" and shares.shape[1] <= FEW:
+                mended = score.mended(self.members[0], rows, learned[0])
+                gains = np.stack([totals - self.totals(mended[:, j]) for j in range(shares.shape[1])], 1)
+                shares = np.maximum(gains, 0.0) + LEAST * shares * np.maximum(totals, NOTHING)[:, None]
+                shares /= shares.sum(1, keepdims=True)
+                break
+        return shares * totals[:, None]
 
     def _logarithms(self, rows: np.ndarray) -> list[list[np.ndarray]]:
         """Every score of every member, [score][member] (n,)."""

@@ -6,20 +6,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from narrows.contracts import Rows
 from narrows.fitted import Fitted
+from narrows.inputs.design import undesign
 from narrows.tasks.encode import encode
-from narrows.tasks.explain import by_feature, coordinates, through_code
+from narrows.tasks.explain import by_feature, coordinates, spread, through_code
 
 SPACES = ("input", "code")
+COMPARED = 2000  # training rows among which the nearest in all but one feature is looked for
+AT_ONCE = 1 << 22  # numbers that are compared together
 ROWS, ENTRIES = 50_000, 1 << 24  # training rows that are kept, and numbers in them, at most
+SHARED = 2000  # training rows that are kept where k is a share of them: more would not change it
 
 
 @dataclass(frozen=True)
 class Neighbours:
     """The mean squared distance to the ``k`` nearest training rows, in "input" space (scaled units) or
-    between their "code"s.
+    between their "code"s.  ``k`` in (0, 1) is a share of the training rows: then clumps of fewer rows,
+    as anomalies among them may be, do not make each other usual.
 
     Ramaswamy et al. 2000, "Efficient algorithms for mining outliers from large data sets"; Angiulli &
     Pizzuti 2002, for the mean over the neighbours.  A feature contributes its own part of the squared
@@ -29,14 +35,16 @@ class Neighbours:
     Neighbours(k=5, space='input')
     """
 
-    k: int = 5
+    k: int | float = 5
     space: str = "input"
     distance = True
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.k, (int, np.integer)) and self.k >= 1):
+        whole = isinstance(self.k, (int, np.integer)) and self.k >= 1
+        if not whole and not (isinstance(self.k, float) and 0 < self.k < 1):
             raise ValueError(
-                f"Neighbours got k={self.k!r}, but needs a number of rows: pass a whole number ≥ 1."
+                f"Neighbours got k={self.k!r}, but needs a number of rows: pass a whole number ≥ 1, or a share of them"
+                " between 0 and 1."
             )
         if self.space not in SPACES:
             raise ValueError(
@@ -44,7 +52,7 @@ class Neighbours:
             )
 
     def learn(self, fitted: Fitted, rows: np.ndarray | Rows, seed: int) -> dict[str, np.ndarray]:
-        most = max(1, min(ROWS, ENTRIES // max(1, int(np.prod(rows.shape[1:])))))
+        most = max(1, min(ROWS if self.k >= 1 else SHARED, ENTRIES // max(1, int(np.prod(rows.shape[1:])))))
         if len(rows) > most:
             rows = rows[np.sort(np.random.default_rng(seed).choice(len(rows), most, replace=False))]
         points = self._points(fitted, np.asarray(rows[:]))
@@ -64,6 +72,27 @@ class Neighbours:
         apart = sum(np.square(points - near[i]) for i in which.T) / which.shape[1]
         return by_feature(apart, fitted.schema.levels)
 
+    def mended(self, fitted: Fitted, rows: np.ndarray, learned: dict[str, np.ndarray]) -> np.ndarray:
+        """(n, features, \\*row): of each row, for each feature, the row with that feature as it is in the
+        training row nearest to it in all other features, of up to ``COMPARED``."""
+        known = learned["points"][:: -(-len(learned["points"]) // COMPARED)].astype(np.float64)
+        levels, row = fitted.schema.levels, fitted.net.shapes.row
+        scaled = undesign(known * spread(levels, known.shape[1]), levels, row)
+        values = fitted.affine.inverse(torch.from_numpy(scaled)).reshape(len(known), -1)
+        points = coordinates(fitted, rows)
+        features = values.shape[1]
+        found = np.repeat(rows.reshape(len(rows), 1, features), features, 1)
+        block = max(1, AT_ONCE // known.size)
+        for start in range(0, len(rows), block):
+            part = points[start : start + block]
+            whole = np.square(part[:, None] - known)  # (block, known, width)
+            parts = by_feature(whole.reshape(-1, whole.shape[-1]), levels).reshape(*whole.shape[:2], features)
+            apart = parts.sum(2, keepdims=True) - parts
+            nearest = apart.argmin(1)  # (block, features)
+            every = np.arange(features)
+            found[start : start + block, every, every] = values[nearest, every]
+        return found.reshape(len(rows), features, *row)
+
     def _points(self, fitted: Fitted, rows: np.ndarray) -> np.ndarray:
         if self.space == "code":
             return encode(fitted, rows).astype(np.float64)
@@ -73,5 +102,6 @@ class Neighbours:
         from sklearn.neighbors import NearestNeighbors
 
         known = learned["points"].astype(np.float64)
-        tree = NearestNeighbors(n_neighbors=min(self.k, len(known))).fit(known)
+        k = self.k if self.k >= 1 else max(1, round(self.k * len(known)))
+        tree = NearestNeighbors(n_neighbors=min(k, len(known))).fit(known)
         return tree.kneighbors(points)

@@ -71,9 +71,18 @@ def write(path: str | os.PathLike[str], rows: Any, names: Sequence[str] | None =
         )
     if ending in (".npy", ".npz"):
         array = rows if isinstance(rows, np.ndarray) else _as_array(rows, path)
+        if array.dtype.hasobject:
+            raise ValueError(
+                f"'{path}' holds numbers, but the answers are objects (Object arrays cannot be saved); give a .csv or"
+                " .parquet name."
+            )
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             if ending == ".npy":
-                np.lib.format.write_array(file, array, allow_pickle=False)
+                # Not NumPy's own writing, which does not say that a disk is full.
+                array = np.ascontiguousarray(array)
+                header = np.lib.format.header_data_from_array_1_0(array)
+                np.lib.format.write_array_header_2_0(file, header)
+                file.write(array.reshape(-1).view(np.uint8).data if array.size else b"")
             else:
                 np.savez_compressed(file, X=array)
     else:

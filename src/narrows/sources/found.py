@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from narrows.sources import pictures, wav
 from narrows.sources.files import ENDINGS, read
 from narrows.sources.image_folder import ImageFolder, image_files
-from narrows.sources.places import is_pattern, matching
+from narrows.sources.places import common, is_pattern, matching
 
 LARGE = 1 << 28  # bytes of a file from which on it is read as it is needed
 
@@ -22,7 +23,7 @@ def find(path: str | os.PathLike[str]) -> Any:
     less than 256 MiB are read at once; ``.npy`` and Parquet beyond that are read as they are needed.
     ``.wav`` files, one, a folder or a pattern of them, are :class:`~narrows.sources.wav.Sounds`, for
     ``inputs.Signals``; pictures an :class:`~narrows.sources.ImageFolder`.  ``.mtx`` files, and ``.npz``
-    files that scipy wrote, are sparse matrices.
+    files that scipy wrote, are sparse matrices.  A folder holds files of one of these kinds.
 
     Raises:
         FileNotFoundError: there is nothing there.
@@ -48,6 +49,11 @@ def find(path: str | os.PathLike[str]) -> Any:
         from narrows.sources.parquet import Parquet
 
         return Parquet(file)
+    if ending not in ENDINGS:
+        raise ValueError(
+            f"'{path}' ends in '{ending}', expected {', '.join((*ENDINGS, '.mtx', wav.ENDING))} or a picture"
+            f" ({', '.join(pictures.ENDINGS)}); name the file by its format."
+        )
     return read(path)
 
 
@@ -58,6 +64,8 @@ def find_several(paths: Sequence[str | os.PathLike[str]]) -> Any:
         return find(paths[0])
     files = [file for path in paths for file in (matching(path) if is_pattern(path) else [Path(path)])]
     if all(file.suffix.lower() == ".parquet" or file.is_dir() for file in files):
+        for folder in (file for file in files if file.is_dir()):
+            _check_kinds(folder)
         return _table(files)
     endings = {file.suffix.lower() for file in files}
     if endings == {wav.ENDING}:
@@ -71,17 +79,55 @@ def find_several(paths: Sequence[str | os.PathLike[str]]) -> Any:
 
 
 def _folder(folder: Path) -> Any:
-    if image_files(folder):
-        return ImageFolder(folder)
-    if wav.wav_files(folder):
-        return wav.read(folder)
-    try:
-        return _table(folder)
-    except FileNotFoundError:
+    kind = _check_kinds(folder)
+    if kind is None:
         raise FileNotFoundError(
             f"the folder '{folder}' holds no parquet files, pictures or sounds; give a {', '.join(ENDINGS)} file or a"
             " folder of one kind."
-        ) from None
+        )
+    return {"picture": ImageFolder, "sound": wav.read, "parquet file": _table}[kind](folder)
+
+
+def _check_kinds(folder: Path) -> str | None:
+    """What a folder holds, None if it is nothing that is known; refused where that is of several kinds: to
+    take one of them would leave out the others without a word."""
+    from narrows.sources import parquet
+
+    try:
+        tables = parquet._files(folder)
+    except FileNotFoundError:
+        tables = []
+    files = {
+        "picture": [folder / name for name in image_files(folder)],
+        "sound": wav.wav_files(folder),
+        "parquet file": tables,
+    }
+    files = {kind: some for kind, some in files.items() if some}
+    if len(files) > 1:
+        counts = " and ".join(f"{len(some)} {kind}{'s'[: len(some) > 1]}" for kind, some in files.items())
+        most = max(files.values(), key=len)
+        deep = all(file.parent != folder for file in most)
+        pattern = folder / ("**" if deep else "") / f"*{most[0].suffix}"
+        raise ValueError(
+            f"the folder '{folder}' holds {counts}, expected files of one kind; give a pattern such as '{pattern}'."
+        )
+    return next(iter(files), None)
+
+
+def _warn_of_partitions(path: Path | Sequence[Path], files: Sequence[Path]) -> None:
+    """Say that folders called name=value, as Hive and Spark make them, become no columns."""
+    files = [Path(os.path.abspath(file)) for file in files]  # of a list, some may be relative
+    root = Path(os.path.abspath(path)) if isinstance(path, Path) else common(files)
+    parts = (part for file in files for part in file.relative_to(root).parent.parts)
+    names = sorted({part.split("=")[0] for part in parts if "=" in part})
+    if names:
+        called = ", ".join(f"{name}=…" for name in names)
+        warnings.warn(
+            f"'{root}' has folders called {called}, which are not read as columns: pass"
+            " pyarrow.dataset.dataset(folder, partitioning='hive').to_table() if they are to be.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _table(path: Path | Sequence[Path]) -> Any:
@@ -89,6 +135,7 @@ def _table(path: Path | Sequence[Path]) -> Any:
     from narrows.sources.parquet import Parquet
 
     rows = Parquet(path)
+    _warn_of_partitions(path, rows.files)
     return rows if sum(file.stat().st_size for file in rows.files) >= LARGE else rows[:]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 BLOCK = 1 << 20  # bytes that are read together
+LOOKS = 64  # rows by which a mapped array's file is known again
 # The system is told to bring a piece in at once, where it can be: else every page is asked for by itself.
 FLAGS = {"flags": mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)} if hasattr(mmap, "MAP_SHARED") else {}
 
@@ -85,7 +86,7 @@ class Npy(Stored):
                 f"'{path}' is not a complete npy file of numbers ({str(error) or type(error).__name__}); write it"
                 " with numpy.save."
             ) from None
-        if dtype.hasobject or dtype.kind not in "biuf" or not shape:
+        if dtype.hasobject or dtype.kind not in "biuf" or dtype.itemsize > 8 or not shape:
             raise ValueError(
                 f"'{path}' holds an array of {dtype} of shape {shape}, expected rows of numbers; write those with"
                 " numpy.save."
@@ -99,7 +100,8 @@ class Npy(Stored):
 
 def stored(array: np.memmap) -> Stored | None:
     """The rows of a mapped array, read from its file a piece at a time; None where the file does not
-    hold them as they lie in the array: other strides, or changes that were never to reach the file.
+    hold them as they lie in the array: other strides, changes that were never to reach the file, or
+    another file that stands in its place.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -113,9 +115,16 @@ def stored(array: np.memmap) -> Stored | None:
         root = root.base
     if not isinstance(root.base, mmap.mmap) or root.mode == "c" or root.filename is None:
         return None
-    if not (array.flags.c_contiguous and array.ndim and array.dtype.kind in "biuf"):
+    plain = array.dtype.kind in "biuf" and array.dtype.itemsize <= 8
+    if not (array.flags.c_contiguous and array.ndim and len(array) and plain):
         return None
     if array.flags.writeable:
         array.flush()
     offset = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
-    return Stored(root.filename, root.offset + offset, array.shape, array.dtype)
+    try:
+        rows = Stored(root.filename, root.offset + offset, array.shape, array.dtype)
+    except (OSError, ValueError):  # the file is gone, or is another one by now: the mapping still has the old
+        return None
+    places = np.linspace(0, len(array) - 1, LOOKS).astype(int)
+    same = all(rows[i : i + 1].tobytes() == array[i : i + 1].tobytes() for i in places)
+    return rows if same else None

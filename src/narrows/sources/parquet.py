@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import glob
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from narrows.inputs.arrow_types import has_gaps
+from narrows.sources.frames import has_gaps
 
 if TYPE_CHECKING:
     import pyarrow
@@ -24,7 +25,9 @@ class Parquet:
 
     ``columns``: the ones to read; all of them by default, but for an index that pandas wrote.
 
-    Every file must have the same columns of the same types.
+    Every file must have the same columns of the same types.  Folders called ``name=value``, as Hive and Spark
+    make them, become no columns: pass ``pyarrow.dataset.dataset(folder, partitioning="hive").to_table()`` where
+    they are to be.
     """
 
     def __init__(self, path: str | os.PathLike[str] | Sequence[str], columns: Sequence[str] | None = None):
@@ -54,6 +57,7 @@ class Parquet:
         self.names = tuple(self.schema.names)
         self.block = max(1, min(MOST, ENTRIES // len(self.names)))
         self._at: tuple[int, Iterator, pyarrow.Table | None] | None = None  # where reading has come to
+        self._lock = threading.Lock()  # several may read, one at a time
 
     def _agree(self, file: Path, schema: pyarrow.Schema, columns: Sequence[str] | None) -> None:
         wanted = columns
@@ -132,9 +136,13 @@ class Parquet:
 
     def __getitem__(self, which: slice) -> pyarrow.Table:
         """Rows ``start:stop`` as an Arrow table; quick when they follow those of the last call."""
+        start, stop, _ = which.indices(len(self))
+        with self._lock:
+            return self._read(start, stop)
+
+    def _read(self, start: int, stop: int) -> pyarrow.Table:
         import pyarrow
 
-        start, stop, _ = which.indices(len(self))
         if self._at is None or self._at[0] != start:
             self._at = (start, self._pieces(start), None)
         _, pieces, rest = self._at
@@ -147,6 +155,12 @@ class Parquet:
         left = table.slice(stop - start)
         self._at = (stop, pieces, left if left.num_rows else None)
         return table.slice(0, stop - start)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_at": None, "_lock": None}  # where reading has come to is nobody else's
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
 
     def _pieces(self, start: int) -> Iterator[pyarrow.Table]:
         """All rows from ``start`` on, a piece at a time."""

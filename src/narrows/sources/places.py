@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 WALKED = (".parquet", ".wav")  # endings of files to write that are also looked for in folders
 
@@ -64,17 +67,23 @@ def common(files: Sequence[Path]) -> Path:
 def check_apart(out: str | os.PathLike[str], inputs: Iterable[Any]) -> None:
     """Refuse to write ``out`` where one of the ``inputs`` is read: paths, patterns, or rows that stay in
     their files.  In a folder that is read, nothing is written that would be read the next time."""
-    wanted = os.path.realpath(out)
+    inputs, wanted = list(inputs), os.path.realpath(out)
     for place in (place for X in inputs for place in _places(X)):
         path = os.path.realpath(place)
         if wanted == path:
             raise ValueError(
                 f"'{out}' is also what is read, expected another name; give one for what is written."
             )
-        if os.path.isdir(path) and wanted.startswith(os.path.join(path, "")) and _is_taken(wanted, path):
+        if os.path.isdir(path) and wanted.startswith(os.path.join(path, "")) and _is_taken(wanted):
             raise ValueError(
                 f"'{out}' lies in '{place}', which is read with all such files in it, expected another folder; give a"
                 " name outside of it."
+            )
+    for pattern in (X for X in inputs if isinstance(X, (str, os.PathLike)) and is_pattern(X)):
+        if _matches(wanted, os.path.realpath(pattern)):
+            raise ValueError(
+                f"'{out}' is a name that '{pattern}' matches, and would be read the next time, expected another one;"
+                " give a name outside of it."
             )
 
 
@@ -82,14 +91,31 @@ def _places(X: Any) -> list[Any]:
     """The files and folders that X is read from."""
     if isinstance(X, (str, os.PathLike)):
         return glob.glob(str(X), recursive=True) if is_pattern(X) else [X]
+    base = X
+    while isinstance(base, np.ndarray):  # a view of a mapped array is one of its file
+        if getattr(base, "filename", None) is not None:
+            return [base.filename]
+        base = base.base
     for name in ("path", "files"):
         if (place := getattr(X, name, None)) is not None:
             return list(place) if isinstance(place, (list, tuple)) else [place]
     return [place for x in X if hasattr(x, "path") for place in _places(x)] if isinstance(X, list) else []
 
 
-def _is_taken(out: str, folder: str) -> bool:
-    """Whether the next look into the folder would find ``out``, a file or a folder, among its data."""
+def _matches(path: str, pattern: str) -> bool:
+    """Whether the pattern would find the path, part by part; ``**`` stands for any number of folders."""
+    parts, wanted = path.split(os.sep), pattern.split(os.sep)
+    if "**" in wanted:
+        i = wanted.index("**")
+        return (
+            all(map(fnmatch.fnmatch, parts[:i], wanted[:i]))
+            and len(parts) >= len(wanted) - 1
+            and fnmatch.fnmatch(parts[-1], wanted[-1] if wanted[-1] != "**" else "*")
+        )
+    return len(parts) == len(wanted) and all(map(fnmatch.fnmatch, parts, wanted))
+
+
+def _is_taken(out: str) -> bool:
+    """Whether the next look into its folder would find ``out``, a file or a folder, among its data."""
     ending = os.path.splitext(out)[1].lower()
-    names = (name for _, _, names in os.walk(folder) for name in names)
-    return not ending or (ending in WALKED and any(name.lower().endswith(ending) for name in names))
+    return not ending or ending in WALKED

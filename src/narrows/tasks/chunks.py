@@ -63,6 +63,7 @@ def through(
             # The cheapest look, while they are in the cache; sums may also overflow, so it only suspects.
             if not math.isfinite(seen.sum()):
                 _checks.finite(part, first=start)
+                _checks.fits(part, x[: len(part)].numpy(), first=start)
         return got
 
     with _modes(run, each) as products:

@@ -95,7 +95,9 @@ class _Errors:
         self.right += int(((answers == x) & of_category).sum())
 
     def figures(self, before: str) -> dict[str, float]:
-        varies = self.spread > 0
+        # What rounding alone makes of a constant is no variation.
+        rounding = 8 * np.finfo(np.float64).eps * np.abs(self.centre)
+        varies = self.spread > self.numbers / max(1, int(self.number.sum())) * rounding**2
         if not varies.any():
             r2 = math.nan
         elif self.apart:

@@ -179,10 +179,11 @@ def _streamed(
         # Files are read from the beginning of their groups: the ends of some of those are held out.
         groups = spans(rows)
         some = sorted(rng.permutation(len(groups))[:PIECES].tolist())
-        share = count / sum(groups[i][1] - groups[i][0] for i in some)
-        for i in some:
-            first, last = groups[i]
-            size = int((last - first) * min(share, 0.5))
+        lengths = np.array([groups[i][1] - groups[i][0] for i in some])
+        # Of small groups that is less than a row each: the parts of a row add up.
+        wanted = np.cumsum(lengths * min(count / lengths.sum(), 0.5))
+        for i, size in zip(some, np.diff(np.round(wanted).astype(int), prepend=0).tolist(), strict=True):
+            last = groups[i][1]
             held += [(last - size, last)] if size else []
     if not held:
         return _OnDemand(rows, []), None

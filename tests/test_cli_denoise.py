@@ -1,0 +1,68 @@
+"""``narrows denoise``: from a fit to files without noise."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import narrows as nw
+from narrows.cli import main
+from narrows.estimators import _denoising
+from narrows.sources import wav
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("PICTURES", "SIGNALS"):
+        backbone, budget = getattr(_denoising, name)
+        backbone = dataclasses.replace(backbone, channels=8, layers=4)
+        monkeypatch.setattr(_denoising, name, (backbone, dataclasses.replace(budget, steps=20, batch=8)))
+
+
+def run(words):
+    return main(words.split())
+
+
+def test_a_folder_of_pictures(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for i, shape in enumerate([(64, 80), (70, 66)]):
+        Image.fromarray(rng.integers(90, 160, shape).astype(np.uint8)).save(tmp_path / "photos" / f"{i}.png")
+    assert run("fit photos --task denoise --out m.safetensors --quiet") == 0
+    assert run("denoise m.safetensors photos --out clean --picture both.png") == 0
+    assert "wrote clean: 2 files" in capsys.readouterr().out
+    answers = [np.asarray(Image.open(tmp_path / "clean" / f"{i}.png")) for i in (0, 1)]
+    assert [a.shape for a in answers] == [(64, 80), (70, 66)]
+    assert np.asarray(Image.open("both.png")).shape[0] == 2 * 64 + 1
+
+
+def test_a_sound_and_a_table(capsys):
+    rng = np.random.default_rng(0)
+    tone = 0.3 * np.sin(np.arange(3000) / 9) + 0.05 * rng.normal(size=3000)
+    wav.write("noisy.wav", tone[:, None].astype(np.float32), 8000)
+    assert run("fit noisy.wav --task denoise --set noise=[0,0.1] --out m.safetensors --quiet") == 0
+    assert run("denoise m.safetensors noisy.wav --out clean.wav --level 0.05 --picture both.png --quiet") == 0
+    np.save("rows.npy", rng.normal(size=(50, 4)))
+    nw.recipes.denoising(2, max_epochs=1).fit(np.load("rows.npy")).save("ae.safetensors")
+    assert run("denoise ae.safetensors rows.npy") == 0
+    assert np.array_equal(
+        np.load("rows-denoised.npy"), nw.load("ae.safetensors").reconstruct(np.load("rows.npy"))
+    )
+    assert "wrote rows-denoised.npy: 50 rows" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("none.safetensors rows.npy", "no model"), ("ae.safetensors rows.npy --level 0.1", "one level of noise"),
+     ("ae.safetensors rows.npy --picture both.jpg", ".png"), ("detector.safetensors rows.npy", "AnomalyDetector")],
+)  # fmt: skip
+def test_what_cannot_be_done_is_said(words, said, capsys):
+    rows = np.random.default_rng(0).normal(size=(80, 4))
+    np.save("rows.npy", rows)
+    nw.recipes.denoising(2, max_epochs=1).fit(rows).save("ae.safetensors")
+    if "detector" in words:
+        nw.AnomalyDetector(nw.load("ae.safetensors")).fit(rows).save("detector.safetensors")
+    assert run(f"denoise {words}") == 2
+    assert said in capsys.readouterr().err

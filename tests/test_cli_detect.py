@@ -1,0 +1,106 @@
+"""``narrows fit --task detect`` and ``narrows detect``: tables of anomalies with reasons, and a page."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.io import wavfile
+
+import narrows as nw
+from narrows.cli.app import main
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("work")
+    rng = np.random.default_rng(0)
+
+    def table(n):
+        t = rng.normal(20, 2, n)
+        return pd.DataFrame({"t": t, "p": 1000 + 3 * t + rng.normal(size=n), "s": np.where(t > 20, "a", "b")})
+
+    table(400).to_csv(folder / "usual.csv", index=False)
+    new = table(100)
+    new.loc[:4, "p"] += 20
+    new.to_csv(folder / "new.csv", index=False)
+    words = ["fit", str(folder / "usual.csv"), "--out", str(folder / "d.safetensors"), "--quiet"]
+    assert main([*words, "--task", "detect"]) == 0
+    ae = [
+        "fit",
+        str(folder / "usual.csv"),
+        "--out",
+        str(folder / "ae.safetensors"),
+        "--quiet",
+        "--epochs",
+        "5",
+    ]
+    assert main([*ae, "--recipe", "undercomplete"]) == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(work, monkeypatch):
+    monkeypatch.chdir(work)
+
+
+def test_a_table_of_answers_and_a_page(capsys):
+    assert main(["detect", "d.safetensors", "new.csv", "--report", "odd.html"]) == 0
+    said = capsys.readouterr().out
+    assert "wrote new-anomalies.csv" in said and "wrote odd.html" in said
+    found = pd.read_csv("new-anomalies.csv")
+    assert list(found) == ["score", "p_value", "anomaly", "reason_1", "reason_2", "reason_3"]
+    assert found["anomaly"][:5].all() and found["anomaly"][5:].mean() < 0.15
+    assert (found["reason_1"][:5].isin(["p", "t"])).all()
+    with open("odd.html") as page:
+        assert "Anomalies in new.csv" in page.read()
+
+
+def test_facts_for_programs_and_false_discoveries(capsys):
+    words = ["detect", "d.safetensors", "new.csv", "--fdr", "0.3", "--json", "--out", "z.parquet"]
+    assert main(words) == 0
+    facts = json.loads(capsys.readouterr().out)
+    found = pd.read_parquet("z.parquet")["anomaly"]
+    assert facts == {"rows": 100, "anomalies": int(found.sum()), "wrote": "z.parquet"} and found[:5].all()
+
+
+def test_any_autoencoder_with_usual_rows(capsys):
+    assert main(["detect", "ae.safetensors", "new.csv", "--out", "a.csv"]) == 2
+    assert "give --usual DATA" in capsys.readouterr().err
+    assert main(["detect", "ae.safetensors", "new.csv", "--usual", "usual.csv", "--out", "a.npy"]) == 0
+    assert np.load("a.npy").shape == (100, 3)
+    assert main(["detect", "d.safetensors", "new.csv", "--usual", "usual.csv"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["detect", "d.safetensors", "new.csv", "--out", "a.csv", "--report", "a.csv"], "also what is read"),
+        (["detect", "d.safetensors", "new.csv", "--report", "a.pdf"], "not an .html name"),
+        (["transform", "d.safetensors", "new.csv", "--out", "c.csv"], "use 'narrows detect'"),
+        (["evaluate", "d.safetensors", "new.csv"], "use 'narrows detect'"),
+        (["sample", "d.safetensors"], "use 'narrows detect'"),
+        (["fit", "usual.csv", "--task", "detect", "--epochs", "3"], "name a --recipe too"),
+        (["fit", "usual.csv", "--task", "detect", "--set", "foo=3"], "--set foo is no choice"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_sentence(words, what, capsys):
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert what in said and said.count("\n") == 1
+
+
+def test_a_task_of_one_model_is_one_of_that_model(capsys):
+    words = ["fit", "usual.csv", "--task", "detect", "--recipe", "undercomplete", "--epochs", "3", "--quiet"]
+    assert main([*words, "--set", "contamination=0.1", "--out", "one.safetensors"]) == 0
+    assert nw.load("one.safetensors").contamination == 0.1
+    assert main(["transform", "one.safetensors", "new.csv", "--out", "codes.npy"]) == 0
+    assert len(np.load("codes.npy")) == 100
+
+
+def test_sounds_are_cut_into_windows():
+    t = np.arange(16_000) / 9
+    wavfile.write("s.wav", 8000, np.int16(20_000 * np.sin(t)))
+    words = ["fit", "s.wav", "--task", "detect", "--quiet", "--out", "s.safetensors"]
+    assert main([*words, "--set", "input=signals", "--set", "input.window=64"]) == 0
+    assert nw.load("s.safetensors").input == nw.inputs.Signals(window=64)
