@@ -180,6 +180,21 @@ def test_rows_in_files(tmp_path, monkeypatch):
     assert np.array_equal(detector.p_values(tmp_path / "odd.npy"), detector.p_values(ODD.astype(np.float32)))
 
 
+def test_of_many_rows_in_files_some_are_looked_at(tmp_path, monkeypatch):
+    np.save(tmp_path / "x.npy", plane(3000, 8))
+    read = nw.sources.Npy.__getitem__
+
+    def watched(self, which):
+        assert which.step is None  # rows on demand know no steps
+        return read(self, which)
+
+    monkeypatch.setattr(nw.sources.Npy, "__getitem__", watched)
+    monkeypatch.setattr("narrows.sources.memory.HEAD", 6 * 400)
+    detector = nw.AnomalyDetector(quick(batch_size=32)).fit(nw.sources.Npy(tmp_path / "x.npy"))
+    points = detector.combined_.learned[1][0]["points"]
+    assert 400 <= len(points) <= 800 and (detector.predict(ODD) == -1).mean() > 0.8
+
+
 def test_rows_but_for_some():
     rows = np.arange(20)[:, None]
 

@@ -156,3 +156,12 @@ def test_a_clump_does_not_move_the_middle():
     odd = constant[:1] + np.eye(6)[5:]
     learned = score.learn(fitted, constant, 0)
     assert score.parts(fitted, odd, learned)[0].argmax() == 5
+
+
+def test_very_wide_rows_have_variances_alone(monkeypatch):
+    fitted = nw.Autoencoder(2, **QUICK).fit(PLANE).fitted_
+    monkeypatch.setattr("narrows.scores.ellipsoid.WIDER", 3)
+    score = Ellipsoid()
+    learned = score.learn(fitted, PLANE, 0)
+    assert set(learned) == {"mean", "variances"}
+    assert score.totals(fitted, PLANE, learned).mean() == pytest.approx(5, rel=0.01)

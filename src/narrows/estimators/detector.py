@@ -25,7 +25,7 @@ from narrows.tasks import conformal
 
 ALPHA = 0.05  # of "auto": the share of usual rows that are called anomalies
 NOISES = (0.1, 0.3, 0.6)  # of the default members, in standard deviations of a column
-CODE = 64  # numbers in their codes, at least
+CODE = 64  # numbers in their codes: more than most rows have columns
 
 
 class AnomalyDetector(OutlierMixin, TaskEstimator):
@@ -63,7 +63,7 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
     ----------
     models_ : the fitted autoencoders; ``ae_`` is the first.
     offset_ : float, ``decision_function`` is ``score_samples − offset_``.
-    calibration_ : array, sorted negative scores of the rows that p-values compare with.
+    calibration_ : array, sorted: how odd, −``score_samples``, the rows are that p-values compare with.
     n_features_in_ : int
 
     Examples
@@ -145,9 +145,9 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
                     stacklevel=2,
                 )
         else:
-            scores = self.score_samples(X)
-            scores = np.concatenate(scores) if isinstance(scores, list) else scores
-            self.offset_ = float(np.percentile(scores, 100 * contamination))
+            found = self.score_samples(X)
+            found = np.concatenate(found) if isinstance(found, list) else found
+            self.offset_ = float(np.percentile(found, 100 * contamination))
         return self
 
     def _at_times(self, totals: np.ndarray) -> np.ndarray:

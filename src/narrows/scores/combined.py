@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from narrows.contracts import Rows, Score
 from narrows.fitted import Fitted
+from narrows.sources.stream import Stream
 
 FEW = 64  # features that are put right one by one
 LEAST = 0.01  # of the surprise that is shared by distances all the same, so that no share is left open
@@ -52,17 +54,18 @@ class Combined:
         def learn(rows: np.ndarray | Rows) -> tuple[tuple[Learned, ...], ...]:
             return tuple(tuple(s.learn(m, rows, seed) for m in _of(s, members)) for s in scores)
 
+        same = known is usual
+        known, usual = _in_memory(known), _in_memory(usual)
         blank = np.tile([0.0, 1.0], (len(scores), len(members), 1))
         found = cls(tuple(scores), tuple(members), learn(known), blank, np.array([0.0, 1.0]))
         if found.plain:
             return found
-        raw = found._logarithms(np.asarray(usual[:]))
+        raw = found._logarithms(usual)
         for i, several in enumerate(raw):
             for j, values in enumerate(several):
                 blank[i, j] = _location(values)
         last = _location(found._average(raw))
-        both = isinstance(known, np.ndarray) and known is not usual
-        learned = learn(np.concatenate([known, usual])) if both else found.learned
+        learned = found.learned if same else learn(np.concatenate([known, usual]))
         return cls(found.scores, found.members, learned, blank, last)
 
     @property
@@ -154,6 +157,13 @@ class Combined:
             for i, score in enumerate(scores)
         )
         return cls(tuple(scores), tuple(members), learned, arrays["scale"], arrays["last"])
+
+
+def _in_memory(rows: np.ndarray | Rows) -> np.ndarray:
+    """An array as it is; of rows that are read on demand as many as may be looked at together, from all over."""
+    if isinstance(rows, np.ndarray):
+        return rows
+    return Stream(rows, lambda part: torch.from_numpy(np.array(part))).head(len(rows)).numpy()
 
 
 def _of(score: Score, members: Sequence[Fitted]) -> Sequence[Fitted]:

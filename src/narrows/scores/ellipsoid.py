@@ -12,6 +12,7 @@ from narrows.fitted import Fitted
 from narrows.tasks.explain import by_feature, coordinates
 
 WIDE = 100  # coordinates up to which the middle half of the rows is looked for
+WIDER = 1000  # beyond which variances alone are learned
 ROWS = 5000  # that it is looked for in, at most
 FLOOR = 1e-6  # share of the mean variance that every direction has at least
 
@@ -23,7 +24,7 @@ class Ellipsoid:
 
     The minimum covariance determinant: Rousseeuw 1984, "Least median of squares regression"; by the
     algorithm of Rousseeuw & Van Driessen 1999.  Of wide or few rows the covariance of all, shrunk
-    (Ledoit & Wolf 2004).  Feature j contributes (x − μ)ⱼ (Σ⁻¹(x − μ))ⱼ.
+    (Ledoit & Wolf 2004), of very wide ones the variances alone.  Feature j contributes (x − μ)ⱼ (Σ⁻¹(x − μ))ⱼ.
 
     >>> Ellipsoid()
     Ellipsoid()
@@ -39,6 +40,9 @@ class Ellipsoid:
         points = coordinates(fitted, np.asarray(rows[::step]))
         varies = points.std(0) > 0
         some, mean = points[:, varies], points.mean(0)
+        if points.shape[1] > WIDER:
+            variances = points.var(0)
+            return {"mean": mean, "variances": np.maximum(variances, FLOOR * max(variances.mean(), 1e-12))}
         if len(some) < 2 or not varies.any():
             return {"mean": mean, "precision": np.eye(len(mean))}
         covariance = None
@@ -67,4 +71,5 @@ class Ellipsoid:
 
     def parts(self, fitted: Fitted, rows: np.ndarray, learned: dict[str, np.ndarray]) -> np.ndarray:
         apart = coordinates(fitted, rows) - learned["mean"]
-        return by_feature(apart * (apart @ learned["precision"]), fitted.schema.levels)
+        turned = apart @ learned["precision"] if "precision" in learned else apart / learned["variances"]
+        return by_feature(apart * turned, fitted.schema.levels)
