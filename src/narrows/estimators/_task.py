@@ -63,6 +63,14 @@ class TaskEstimator(BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "models_")
 
+    def _adopt(self, models: Sequence[Autoencoder]) -> None:
+        """Keep fitted models, and what the first knows of the columns."""
+        self.models_ = tuple(models)
+        self.n_features_in_ = models[0].n_features_in_
+        vars(self).pop("feature_names_in_", None)
+        if hasattr(models[0], "feature_names_in_"):
+            self.feature_names_in_ = models[0].feature_names_in_
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one ``.safetensors`` file: the models, and what was learned beyond them; ``narrows.load``
         reads it."""
@@ -85,10 +93,7 @@ class TaskEstimator(BaseEstimator):
         params = {name: _undescribed(value) for name, value in task.params.items()}
         ae = models[0] if task.state["fitted"] else clone(models[0])
         found = cls(ae=ae if task.state["given"] else None, **params)
-        found.models_ = tuple(models)
-        found.n_features_in_ = models[0].n_features_in_
-        if hasattr(models[0], "feature_names_in_"):
-            found.feature_names_in_ = models[0].feature_names_in_
+        found._adopt(models)
         found._relearn(task.state["own"], task.arrays)
         return found
 

@@ -148,11 +148,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
 
     def _settled(self, model: Autoencoder, level: float | None, relative: bool = False) -> Self:
         check_is_fitted(model)
-        self.models_, self.noise_level_, self.equally_loud_ = (model,), level, relative
-        self.n_features_in_ = model.n_features_in_
-        vars(self).pop("feature_names_in_", None)
-        if hasattr(model, "feature_names_in_"):
-            self.feature_names_in_ = model.feature_names_in_
+        self._adopt([model])
+        self.noise_level_, self.equally_loud_ = level, relative
         return self
 
     def _trained(

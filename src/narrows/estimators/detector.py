@@ -128,8 +128,7 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
                 [clone(given)] if given is not None else members(self.input, seed, self.trim, self.verbose)
             )
             parts = fit_apart(models, X, fraction, seed)
-        self.models_ = tuple(models)
-        self._inherit(models[0])
+        self._adopt(models)
         self.scores_ = scores
         fitted = [model.fitted_ for model in models]
         self.combined_ = Combined.of(scores, fitted, parts.known, parts.usual, seed)
@@ -157,12 +156,6 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
         if together == 1 or len(totals) < 2 * together:
             return totals
         return np.lib.stride_tricks.sliding_window_view(totals, together).mean(1)
-
-    def _inherit(self, model: Autoencoder) -> None:
-        self.n_features_in_ = model.n_features_in_
-        vars(self).pop("feature_names_in_", None)
-        if hasattr(model, "feature_names_in_"):
-            self.feature_names_in_ = model.feature_names_in_
 
     def score_samples(self, X: Any) -> np.ndarray:
         """How usual each row is, (n,) nats, higher = more usual: about ln of the probability that a usual

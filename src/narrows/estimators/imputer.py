@@ -101,11 +101,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
             levels = models[0].fitted_.schema.levels
             blend = Blend.plain(design(rows, levels), levels, linear=False)
             self.blend_ = judged(models, blend, rows, [apart], np.random.default_rng(seed), False)
-        self.models_ = tuple(models)
-        self.n_features_in_ = models[0].n_features_in_
-        self.__dict__.pop("feature_names_in_", None)
-        if hasattr(models[0], "feature_names_in_"):
-            self.feature_names_in_ = models[0].feature_names_in_
+        self._adopt(models)
         return self
 
     def _fitted_on(self, ae: Autoencoder, X: Any) -> Autoencoder:
