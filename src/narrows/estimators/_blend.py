@@ -23,7 +23,7 @@ LEVELS = np.linspace(0, 1, 101)
 FEW = 50  # known cells of a column below which its errors are taken to be like those of the others
 # Draws are made so much wider than the errors that were seen: those vary less than errors on rows of
 # another day, and the percentiles of a few dozen draws lie within those of what they are drawn from.
-WIDER = 1.1
+WIDER = 1.15
 SMALL = 13  # rows that a model is judged on below which its errors are too few to be taken at their word
 PIECE = 1 << 22  # numbers of draws that are made at once
 
