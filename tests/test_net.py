@@ -19,7 +19,8 @@ from narrows.spec import Spec
 
 FEATURES, LATENT = 6, 3
 OF_NUMBERS = [name for name in likelihoods.__all__ if name != "Categorical"]
-COMBINATIONS = list(itertools.product([None, *corruptions.__all__], bottlenecks.__all__, OF_NUMBERS, ["mlp"]))
+OF_COLUMNS = [name for name in corruptions.__all__ if name != "Shift"]  # which moves pictures
+COMBINATIONS = list(itertools.product([None, *OF_COLUMNS], bottlenecks.__all__, OF_NUMBERS, ["mlp"]))
 
 
 def net_of(

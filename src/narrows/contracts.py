@@ -129,7 +129,8 @@ class Part(Protocol):
     ``on_epoch(net, epoch)``        after every epoch (a prior that keeps the old posterior);
     ``tie(net)``                    once, when the net is assembled (shared weights).
 
-    and an attribute ``settled``, False while a warm-up keeps the objective from its final form.
+    and an attribute ``settled``, False while a warm-up keeps the objective from its final form.  A corruption
+    with ``retargets = True`` makes other rows, not worse ones: what it makes of a row is the target, too.
 
     Training records a step's operations and replays them, which is faster.  A module of your own is
     run as it reads, unless it says ``replayable = True``: that what it computes depends on its input,

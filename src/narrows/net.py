@@ -93,6 +93,8 @@ class Net(nn.Module):
         """One pass.  ``x_in``: an encoder input of the caller's own; else x, corrupted if ``gen``."""
         if x_in is None:
             x_in = x if gen is None or self.corruption is None else self.corruption(x, gen)
+            if getattr(self.corruption, "retargets", False):
+                x = x_in
         try:
             for layer in self._dropouts:
                 layer.gen = dropout

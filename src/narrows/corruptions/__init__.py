@@ -1,10 +1,12 @@
 """What is done to the input before the encoder sees it."""
 
+from narrows.corruptions.blind_spot import BlindSpot
 from narrows.corruptions.gaussian import Gaussian
 from narrows.corruptions.gaussian_range import GaussianRange
 from narrows.corruptions.holes import Holes
 from narrows.corruptions.masking import Masking
 from narrows.corruptions.salt_pepper import SaltPepper
+from narrows.corruptions.shift import Shift
 from narrows.corruptions.swap import Swap
 
-__all__ = ["Gaussian", "GaussianRange", "Holes", "Masking", "SaltPepper", "Swap"]
+__all__ = ["BlindSpot", "Gaussian", "GaussianRange", "Holes", "Masking", "SaltPepper", "Shift", "Swap"]
