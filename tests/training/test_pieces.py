@@ -3,6 +3,7 @@
 import io
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -173,3 +174,46 @@ def test_unusable_settings_are_refused(arguments, refused):
     ((name, value),) = arguments.items()
     with refused(f"{name}={value!r}"):
         Settings(**arguments)
+
+
+def test_networks_side_by_side_share_one_screen():
+    said = []
+
+    class Told:
+        def start(self, epochs):
+            said.append(f"start {epochs}")
+
+        def epoch(self, row, planned):
+            said.append(f"epoch {row['epoch']}/{planned}")
+
+        def stop(self, message):
+            said.append(f"stop {message}")
+
+    screen = progress.Several(Told(), 2)
+    for _ in range(2):
+        screen.start(3)
+    for epoch in (1, 2):
+        for _ in range(2):
+            screen.epoch({"epoch": epoch}, 3)
+    screen.stop("one ended")
+    screen.epoch({"epoch": 3}, 3)
+    screen.stop("all done")
+    screen.close()
+    assert said == [
+        "start 3",
+        "epoch 1/3",
+        "epoch 2/3",
+        "epoch 3/3",
+        "stop 2 networks side by side, the last: all done",
+    ]
+    failed = progress.Several(Told(), 2)
+    failed.start(3)
+    failed.close()
+    assert said[-1] == "stop stopped by an error"
+
+
+def test_a_crowd_prints_one_line_for_an_epoch(capsys):
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    nw.fit_many([nw.Autoencoder(2, max_epochs=3, random_state=s, verbose=1) for s in range(3)], X)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 4 and lines[-1].startswith("3 networks side by side"), lines

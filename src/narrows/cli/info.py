@@ -43,13 +43,7 @@ def info(
         if json:
             tables.print_json(facts)
         else:
-            task = facts.pop("task", None)
-            about = (
-                {}
-                if task is None
-                else {"task": task["face"], "models": 1 + len(task["others"])} | task["params"]
-            )
-            tables.print_facts(about | facts, model_or_data)
+            tables.print_facts(summary(facts), f"{model_or_data} (all of it with --json)")
         return
 
     import numpy as np
@@ -80,6 +74,47 @@ def info(
         tables.print_columns(facts["columns"], title)
     else:
         tables.print_facts(facts, model_or_data)
+
+
+def summary(document: dict[str, Any]) -> dict[str, Any]:
+    """What a person wants to know of a model's description, a line each."""
+    spec, training, history = document["spec"], document["training"], document["history"]
+    task = document.get("task")
+    facts: dict[str, Any] = {}
+    if task is not None:
+        several = 1 + len(task["others"])
+        facts["task"] = f"{task['face']} of {several} model{'s, the first of them:' if several > 1 else ':'}"
+    facts |= {choice: said(part) for choice, part in spec.items() if part not in (None, [])}
+    schema = document["schema"]
+    names = document["names"] or [column["name"] for column in schema.get("columns", ())]
+    if "shape" in schema:
+        facts["row"] = " × ".join(map(str, schema["shape"]))
+    if names:
+        facts["columns"] = names
+    facts["latent_dim"] = document["latent_dim"]
+    facts["trained on"] = f"{training['rows']} rows, {training['validation_rows']} more held out"
+    facts["training"] = f"{training['epochs']} epochs in {training['seconds']:.1f} s ({training['stopped']})"
+    if history:
+        kept = min(history, key=lambda row: row.get("val_loss", -row["epoch"]))
+        loss = "val_loss" if "val_loss" in kept else "loss"
+        facts[loss] = f"{kept[loss]:.5g}, epoch {kept['epoch']}"
+    facts["seed"] = document["seed"]
+    facts["versions"] = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+    return facts
+
+
+def said(part: Any) -> str:
+    """A part's description as a person would write the part.
+
+    >>> said({"part": "MLP", "hidden": [8, 4], "tied": False})
+    'MLP(hidden=(8, 4), tied=False)'
+    """
+    if isinstance(part, list):
+        return f"({', '.join(map(said, part))})"
+    if not isinstance(part, dict) or "part" not in part:
+        return repr(part)
+    inner = ", ".join(f"{name}={said(value)}" for name, value in part.items() if name != "part")
+    return f"{part['part']}({inner})"
 
 
 def _schema_facts(rows: Any, facts: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from narrows.net import Net
 from narrows.numerics import seeded
 from narrows.sources import Memory
 from narrows.training.checkpoint import Best
-from narrows.training.progress import reporter
+from narrows.training.progress import Screen, Several, reporter
 from narrows.training.schedule import Schedule
 from narrows.training.settings import Settings
 
@@ -70,7 +70,7 @@ def train(
         "begun": begun,
     }
     engine = Solo(net, rows, valid, size=size, total=plan.steps * plan.epochs, seed=seed, **how)
-    run = course(net, plan, settings, engine.restart)
+    run = course(net, plan, settings, engine.restart, reporter(settings.verbose))
     # Networks of the user's may draw from torch's own state.
     with seeded(seed + 3, next(net.parameters()).device):
         try:
@@ -97,8 +97,9 @@ def train_many(
     ]
     how = {"weight_decay": settings[0].weight_decay, "precision": settings[0].precision}
     crowd = Crowd(members, rows, valid, size=size, shown=any(s.callbacks for s in settings), **how)
+    screen = Several(reporter(max(s.verbose for s in settings)), len(nets))
     runs = [
-        course(m.net, plan, s, partial(crowd.restart, m))
+        course(m.net, plan, s, partial(crowd.restart, m), screen)
         for m, plan, s in zip(members, plans, settings, strict=True)
     ]
 
@@ -111,6 +112,7 @@ def train_many(
             return conduct(runs, epoch)
     finally:
         crowd.keep([])
+        screen.close()
 
 
 def conduct(
@@ -164,7 +166,7 @@ class Plan:
 
 
 def course(
-    net: Net, plan: Plan, settings: Settings, restart: Callable[[], None]
+    net: Net, plan: Plan, settings: Settings, restart: Callable[[], None], screen: Screen
 ) -> Generator[list[float], Epoch, Progress]:
     """All that a fit decides: yields the rates of an epoch's steps, is sent what came of it.
 
@@ -177,7 +179,6 @@ def course(
         state.reason = f"the {epochs} epochs planned are done; patience=None trains all {settings.max_epochs}"
     best, slow, tries, step, turned = Best(net), 1.0, 0, 0, 0
     best.keep(-1)  # the weights to return to before the first epoch is done
-    screen = reporter(settings.verbose)
     call(settings.callbacks, "on_fit_start", state)
     screen.start(epochs)
     try:

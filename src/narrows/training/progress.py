@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 LINES = 10  # about so many lines for a whole fit when there is no terminal
+
+
+class Screen(Protocol):
+    """Where the course of a fit is shown."""
+
+    def start(self, epochs: int) -> None: ...
+    def epoch(self, row: dict[str, Any], planned: int) -> None: ...
+    def stop(self, message: str) -> None: ...
 
 
 class Silent:
@@ -69,7 +77,38 @@ class Lines:
         print(message, file=sys.stderr, flush=True)
 
 
-def reporter(verbose: int) -> Silent | Bar | Lines:
+class Several:
+    """One screen for networks that are trained side by side: it shows how far they are, and ends with the
+    last of them."""
+
+    def __init__(self, screen: Screen, networks: int):
+        self.screen, self.networks, self.left, self.at = screen, networks, networks, 0
+        self.running = False
+
+    def start(self, epochs: int) -> None:
+        if not self.running:
+            self.running = True
+            self.screen.start(epochs)
+
+    def epoch(self, row: dict[str, Any], planned: int) -> None:
+        if row["epoch"] > self.at:
+            self.at = row["epoch"]
+            self.screen.epoch(row, planned)
+
+    def stop(self, message: str) -> None:
+        self.left -= 1
+        if not self.left:
+            self.running = False
+            self.screen.stop(f"{self.networks} networks side by side, the last: {message}")
+
+    def close(self) -> None:
+        """End it where a failure came before all of them had begun."""
+        if self.running:
+            self.running = False
+            self.screen.stop("stopped by an error")
+
+
+def reporter(verbose: int) -> Screen:
     """The one that suits ``verbose`` and where standard error goes."""
     if not verbose:
         return Silent()
