@@ -24,6 +24,7 @@ from narrows.cli.options import (
 )
 
 RECIPE = "deep"  # where none is asked for
+KEPT = {"best_epoch": "epoch", "loss": "loss", "val_loss": "val_loss"}  # what a fit's summary says of it
 Model = Annotated[str, Parameter(help="A model that fit wrote (.safetensors).")]
 Data = Annotated[
     tuple[str, ...],
@@ -152,7 +153,8 @@ def fit(
     made.save(path)
 
     model = getattr(made, "ae_", made)
-    last = model.history_[-1] if model.history_ else {}
+    # What the model is: its weights are those of the best epoch.
+    kept = min(model.history_, key=lambda row: row.get("val_loss", -row["epoch"]), default={})
     facts = {
         "model": str(path),
         **({"task": task} if task else {}),
@@ -161,7 +163,7 @@ def fit(
         "features": model.n_features_in_,
         "latent_dim": model.latent_dim_,
         "epochs": len(model.history_),
-        **{key: last[key] for key in ("loss", "val_loss") if key in last},
+        **{name: kept[key] for name, key in KEPT.items() if key in kept},
     }
     if json:
         tables.print_json(facts)
