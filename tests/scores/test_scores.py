@@ -35,6 +35,7 @@ SCORES = [
     Neighbours(3),
     Neighbours(0.1),
     Neighbours(2, "code"),
+    Neighbours(2, "joint"),
     Latent(),
     Latent(2),
     Ellipsoid(),
@@ -101,6 +102,20 @@ def test_neighbours_are_scikit_learns():
     found = score.totals(fitted, new, score.learn(fitted, known, 0))
     distances, _ = NearestNeighbors(n_neighbors=4).fit(points[:300]).kneighbors(points[300:])
     np.testing.assert_allclose(found, np.square(distances).mean(1), rtol=1e-5)
+
+
+def test_joint_neighbours_are_near_in_rows_and_in_codes():
+    from sklearn.neighbors import NearestNeighbors
+
+    ae = nw.Autoencoder(2, **QUICK).fit(PLANE)
+    known, new = PLANE[:300], PLANE[300:]
+    rows, codes = coordinates(ae.fitted_, PLANE), ae.transform(PLANE)
+    codes = codes / codes[:300].std(0)
+    both = np.concatenate([rows / rows.shape[1] ** 0.5, codes / codes.shape[1] ** 0.5], 1)
+    score = Neighbours(4, "joint")
+    found = score.totals(ae.fitted_, new, score.learn(ae.fitted_, known, 0))
+    distances, _ = NearestNeighbors(n_neighbors=4).fit(both[:300]).kneighbors(both[300:])
+    np.testing.assert_allclose(found, np.square(distances).mean(1), rtol=1e-4)
 
 
 def test_two_categories_are_at_distance_one_and_gaps_are_nowhere():
