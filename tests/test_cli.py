@@ -20,6 +20,7 @@ QUICK = ["--epochs", "2", "--quiet"]
 VERBS = [
     "demo",
     "fit",
+    "tune",
     "transform",
     "reconstruct",
     "evaluate",

@@ -1,6 +1,7 @@
 """``narrows denoise``: from a fit to files without noise."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 import narrows as nw
 from narrows.cli import main
 from narrows.estimators import _denoising
-from narrows.sources import wav
+from narrows.sources import pictures, wav
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +67,35 @@ def test_what_cannot_be_done_is_said(words, said, capsys):
         nw.AnomalyDetector(nw.load("ae.safetensors")).fit(rows).save("detector.safetensors")
     assert run(f"denoise {words}") == 2
     assert said in capsys.readouterr().err
+
+
+def test_one_picture_facts_and_a_page(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    photo = rng.integers(90, 160, (64, 80, 3)).astype(np.uint8)
+    Image.fromarray(photo).save("photo.png")
+    Image.fromarray(photo).save("other.jpg")
+    assert run("fit photo.png --task denoise --out m.safetensors --quiet") == 0
+    capsys.readouterr()
+    assert run("denoise m.safetensors photo.png --out clean.png --json --report page.html") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["rows"], facts["noise"], facts["wrote"]) == (1, "gaussian", "clean.png") and facts[
+        "level"
+    ] > 0
+    assert np.array_equal(pictures.decode("clean.png"), nw.load("m.safetensors").transform(photo[None])[0])
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "gaussian" in text and "photo.png" in text and "data:image/png" in text
+    nw.load("m.safetensors").ae_.save("ae.safetensors")
+    assert (
+        run("denoise m.safetensors other.jpg") == 0
+        and pictures.decode("other-denoised.png").shape == photo.shape
+    )
+    assert run("reconstruct ae.safetensors photo.png --out again.png") == 0
+    assert pictures.decode("again.png").shape == photo.shape
+    assert "wrote again.png: 1 × 64 × 80 × 3" in capsys.readouterr().out
+    np.save("two.npy", np.stack([photo, photo]))
+    np.save("first.npy", np.stack([photo / 255.0]))
+    assert run("denoise m.safetensors two.npy --out two.png") == 2 and "holds one" in capsys.readouterr().err
+    assert run("denoise m.safetensors first.npy --out f.png") == 2 and "bytes" in capsys.readouterr().err
+    assert (
+        run("denoise m.safetensors photo.png --report page.txt") == 2 and ".html" in capsys.readouterr().err
+    )

@@ -104,3 +104,30 @@ def test_sounds_are_cut_into_windows():
     words = ["fit", "s.wav", "--task", "detect", "--quiet", "--out", "s.safetensors"]
     assert main([*words, "--set", "input=signals", "--set", "input.window=64"]) == 0
     assert nw.load("s.safetensors").input == nw.inputs.Signals(window=64)
+
+
+def test_columns_are_left_out(capsys):
+    frame = pd.DataFrame(
+        {"id": [f"a{i}" for i in range(100)], "b": np.arange(100.0), "c": np.arange(100.0) % 7}
+    )
+    frame.to_csv("ids.csv", index=False)
+    words = ["fit", "ids.csv", "--task", "detect", "--recipe", "undercomplete", "--epochs", "2", "--quiet"]
+    assert main([*words, "--drop", "id", "--drop", "c", "--out", "few.safetensors"]) == 0
+    assert list(nw.load("few.safetensors").feature_names_in_) == ["b"]
+    assert main(["detect", "few.safetensors", "ids.csv", "--out", "few.csv", "--quiet"]) == 0
+    assert set(pd.read_csv("few.csv")["reason_1"]) == {"b"}
+    assert main([*words, "--drop", "x", "--out", "none.safetensors"]) == 2
+    assert "there is no column 'x'" in capsys.readouterr().err
+
+
+def test_the_page_shows_the_oddest_rows_themselves(tmp_path, capsys):
+    digits = nw.datasets.digits()
+    nw.AnomalyDetector(nw.Autoencoder(2, max_epochs=3)).fit(digits.x_train[:200]).save(
+        tmp_path / "d.safetensors"
+    )
+    np.save(tmp_path / "new.npy", digits.x_test[:30])
+    page = tmp_path / "page.html"
+    assert main(["detect", f"{tmp_path}/d.safetensors", f"{tmp_path}/new.npy", "--out", f"{tmp_path}/a.csv",
+                 "--report", str(page)]) == 0  # fmt: skip
+    text = page.read_text(encoding="utf-8")
+    assert "Where these pictures are odd" in text and "The oddest 20 of 30 rows" in text

@@ -102,3 +102,30 @@ def test_wrong_words_are_one_sentence(model, table, words, said, capsys, monkeyp
     monkeypatch.chdir(tmp_path)
     assert main(["impute", str(model), str(table), *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_names_are_left_out_and_the_page_speaks_in_units(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=100)
+    frame = pd.DataFrame(
+        {
+            "name": [f"p{i}" for i in range(100)],
+            "age": np.round(40 + 10 * z),
+            "kind": np.where(z > 0, "x", "y"),
+            "born": pd.Timestamp("1980-01-01") - pd.to_timedelta(np.round(3000 * z), unit="D"),
+        }
+    )
+    for column in ("age", "kind", "born"):
+        frame[column] = frame[column].mask(rng.random(100) < 0.15)
+    path, model = tmp_path / "people.parquet", str(tmp_path / "m.safetensors")
+    frame.to_parquet(path)
+    words = ["fit", str(path), "--task", "impute", "--recipe", "undercomplete", "--epochs", "3", "--quiet"]
+    assert main([*words, "--drop", "name", "--out", model]) == 0
+    assert "name" not in capsys.readouterr().err
+    assert nw.load(model).ae_.input == nw.inputs.Table(drop=("name",))
+    out, page = tmp_path / "filled.parquet", tmp_path / "gaps.html"
+    assert main(["impute", model, str(path), "--out", str(out), "--report", str(page), "--quiet"]) == 0
+    filled = pd.read_parquet(out)
+    assert filled["name"].equals(frame["name"]) and not filled.isna().any().any()
+    text = page.read_text()
+    assert " days<" in text and "in σ" in text and "probability" in text

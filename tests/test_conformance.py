@@ -48,12 +48,17 @@ TIED = (
     "its decoder is its encoder transposed, but a table goes in one-hot: pass a backbone",
     "tied weights need equal ones: pass tied=False",
 )
+PICKED = (
+    "it picks columns that are numbers, and a table goes in with flags and one-hot: pass a frame of numbers",
+    "but picks columns that are numbers without gaps: pass a frame",
+)
 LEFT_OUT = {
     **dict.fromkeys(itertools.product(("Vectors", "Table", "Counts", "Text"), CONVOLUTIONS), FLAT),
     **dict.fromkeys(itertools.product(("Signals",), CONVOLUTIONS), SERIES),
     ("Counts", "vanilla"): SIGMOID,
     ("Text", "vanilla"): SIGMOID,
     ("Table", "contractive"): TIED,
+    ("Table", "concrete"): PICKED,
 }
 PAIRS = [pair for pair in itertools.product(inputs.__all__, nw.recipes.__all__) if pair not in LEFT_OUT]
 

@@ -15,11 +15,22 @@ from narrows._version import __version__
 
 _ROOMS = (
     "backbones", "bottlenecks", "corruptions", "datasets", "demo", "inputs", "likelihoods", "penalties", "priors",
-    "recipes", "report", "scores", "sources", "tasks", "training",
+    "recipes", "report", "scores", "sources", "tasks", "training", "tuning",
 )  # fmt: skip
 _NAMES = dict.fromkeys(
-    ("AnomalyDetector", "Autoencoder", "Denoiser", "Imputer", "fit_many", "load"), "estimators"
-)
+    (
+        "AnomalyDetector",
+        "Autoencoder",
+        "Classifier",
+        "Denoiser",
+        "Imputer",
+        "Regressor",
+        "fine_tune",
+        "fit_many",
+        "load",
+    ),
+    "estimators",
+) | {"tune": "tuning"}
 
 __all__ = ["__version__", *_NAMES, *_ROOMS]
 

@@ -25,13 +25,14 @@ from narrows._version import __version__
 from narrows.atomic import atomic_path
 from narrows.baseline import Baseline
 from narrows.contracts import Shapes
-from narrows.fitted import Fitted, Moments
+from narrows.fitted import Fitted, Labelled, Mixture, Moments
 from narrows.header import FORMAT, damaged, describe, text
 from narrows.inputs.design import design_width
 from narrows.inputs.scaling import Affine
 from narrows.inputs.schemas import schema_from_json
 from narrows.net import Net
 from narrows.spec import Spec
+from narrows.tasks.density import densities
 
 __all__ = ["Model", "Task", "describe", "load", "save"]
 
@@ -94,6 +95,9 @@ def _packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
     }
     if fitted.codes is not None:
         tensors |= {"codes.mean": fitted.codes.mean, "codes.factor": fitted.codes.factor}
+    # In place of codes, which are the user's rows in other words.
+    for label, density in densities(fitted).items():
+        tensors |= {f"{_of(label)}.{k}": getattr(density, k) for k in ("weights", "means", "factors")}
     document = {
         "format": FORMAT,
         "spec": fitted.spec.to_json(),
@@ -103,6 +107,8 @@ def _packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "dtype": str(fitted.dtype).removeprefix("torch."),
         "noise": fitted.baseline.noise,
         "coded": None if fitted.codes is None else fitted.codes.rows,
+        "labels": None if fitted.labelled is None else list(fitted.labelled.classes),
+        "labelled": None if fitted.labelled is None else list(fitted.labelled.rows),
         "seed": fitted.seed,
         "params": model.params,
         "names": model.names,
@@ -111,6 +117,11 @@ def _packed(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "versions": {"narrows": __version__, "torch": torch.__version__, "numpy": np.__version__},
     }
     return document, tensors
+
+
+def _of(label: int | None) -> str:
+    """What a density's tensors are called by."""
+    return "density" if label is None else f"density{label}"
 
 
 def load(path: str | Path, modules: tuple[nn.Module, nn.Module] | None = None) -> tuple[Model, Task | None]:
@@ -193,6 +204,8 @@ def _rebuilt(
     )
     if not fits:
         raise damaged(path, "its scaler, components or codes have the wrong shape")
+    labels = document.get("labels")  # which files of earlier versions do not have
+    labelled = None if labels is None else Labelled(tuple(labels), tuple(map(int, document["labelled"])))
     return Fitted(
         spec=spec,
         schema=schema,
@@ -203,7 +216,28 @@ def _rebuilt(
         seed=document["seed"],
         history=tuple(document["history"]),
         training=document["training"],
+        labelled=labelled,
+        densities=_densities(path, tensors, labelled, math.prod(net.shapes.code)),
     )
+
+
+def _densities(
+    path: str | Path, tensors: dict[str, Tensor], labelled: Labelled | None, dims: int
+) -> dict[int | None, Mixture]:
+    """Those in the file: of all codes where they are narrow, and of every label."""
+    labels = range(0 if labelled is None else len(labelled.classes))
+    found = {}
+    for label in (None, *labels):
+        parts = _within(tensors, f"{_of(label)}.")
+        if label is None and not parts:
+            continue
+        density = Mixture(parts["weights"], parts["means"], parts["factors"])
+        count = density.weights.numel()
+        whole = density.weights.shape == (count,) and density.factors.ndim == 3
+        if not (whole and count and density.means.shape == density.factors.shape[:2] == (count, dims)):
+            raise damaged(path, "its densities of codes have the wrong shape")
+        found[label] = density
+    return found
 
 
 def _broadcasts(array: np.ndarray, row: tuple[int, ...]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict, Unpack
 
-from narrows.backbones import MLP, Conv2d
+from narrows.backbones import MLP, Concrete, Conv2d
 from narrows.bottlenecks import Deterministic, Gaussian, TopK
 from narrows.corruptions import Gaussian as GaussianNoise
 from narrows.estimators import Autoencoder
@@ -18,6 +18,7 @@ from narrows.penalties import L1, Contractive, KLSparsity
 
 __all__ = [
     "beta_variational",
+    "concrete",
     "contractive",
     "convolutional",
     "convolutional_variational",
@@ -57,6 +58,8 @@ class Keywords(TypedDict, total=False):
     precision: str
     random_state: Any
     verbose: int
+    warm_start: bool
+    conditional: bool
 
 
 def _compose(latent_dim: Size, keywords: Keywords, **choices: Any) -> Autoencoder:
@@ -230,6 +233,28 @@ def contractive(
         bottleneck=Deterministic(activation="sigmoid"),
         penalties=(Contractive(weight),),
     )
+
+
+def concrete(
+    latent_dim: Size = 20,
+    *,
+    k: int | None = None,
+    hidden: tuple[int, ...] = (256,),
+    **keywords: Unpack[Keywords],
+) -> Autoencoder:
+    """Picks the columns from which all others are best made again: feature selection without labels.
+
+    ``transform`` gives the picked columns, scaled, ``get_feature_names_out`` their names,
+    ``nw.tasks.selected`` their numbers.  ``k``: how many, another name of ``latent_dim``; ``hidden``:
+    the decoder's layers.
+
+    z = M x, each row of M a column's indicator, relaxed in training.  Balın, Abid & Zou 2019, "Concrete
+    autoencoders: differentiable feature selection and reconstruction".
+
+    >>> concrete(k=50).latent_dim
+    50
+    """
+    return _compose(latent_dim if k is None else k, keywords, backbone=Concrete(hidden))
 
 
 def variational(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from narrows import backbones, bottlenecks, inputs, likelihoods
-from narrows.backbones import MLP, Conv1d, Conv2d, Modules, Recurrent, Residual, Spectral
+from narrows.backbones import MLP, Concrete, Conv1d, Conv2d, Modules, Recurrent, Residual, Spectral
 from narrows.contracts import Shapes
 from narrows.net import Net
 from narrows.numerics import ACTIVATIONS, generator, seeded
@@ -33,6 +33,8 @@ TABLE = [
     (Residual(4, 4, kernel=5, dilations=(1, 2), fold=3, activation="gelu", told=True), (2, 11)),
     (Residual(3, 2), (1, 2, 2)),
     (Spectral(frame=8, channels=4, layers=3, kernel=3), (2, 21)),
+    (Concrete(), (6,)),
+    (Concrete(hidden=(), start=2.0), (1, 3, 2)),
     (Modules(nn.Linear(6, 5), nn.Linear(3, 6)), (6,)),
     (Modules(nn.Linear(6, 3), nn.Linear(3, 6)), (6,)),
     (Modules(nn.Sequential(nn.Flatten(), nn.Linear(12, 4)), nn.Sequential(nn.Linear(3, 12))), (3, 2, 2)),
@@ -82,14 +84,17 @@ def test_dropout_comes_from_its_generator_alone(part, row):
     first, again, other = (net(x, dropout=generator(seed)).out for seed in (1, 1, 2))
     assert torch.equal(before, torch.get_rng_state())
     assert torch.equal(first, again)
-    assert torch.equal(first, other) == (not getattr(part, "dropout", 0))
+    random = getattr(part, "dropout", 0) or isinstance(part, Concrete)
+    assert torch.equal(first, other) == (not random)
     assert torch.equal(net(x).out, net(x).out), "and is gone afterwards"
 
 
 @every
 def test_every_weight_is_reached_by_the_gradient(part, row):
     net = net_of(part, row)
-    net.likelihood.nll(net(rows(20, row)).out, rows(20, row)).sum().backward()
+    # Columns are picked for good unless there is noise.
+    out = net(rows(20, row), dropout=generator(2) if isinstance(part, Concrete) else None).out
+    net.likelihood.nll(out, rows(20, row)).sum().backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 

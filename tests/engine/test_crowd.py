@@ -9,7 +9,7 @@ from sklearn.base import clone
 from torch import nn
 
 import narrows as nw
-from narrows import bottlenecks, corruptions, penalties
+from narrows import bottlenecks, corruptions, penalties, priors
 from narrows.backbones import MLP, Conv2d
 from narrows.engine import stack
 from narrows.training import loop, many
@@ -35,6 +35,10 @@ FAMILIES = {
         2, backbone=MLP((6,)), bottleneck=bottlenecks.Gaussian(beta=v)
     ),
     "warm-up": lambda s, v: nw.Autoencoder(2, bottleneck=bottlenecks.Gaussian(beta=v, warmup=0.5)),
+    **{
+        repr(prior): lambda s, _, prior=prior: nw.Autoencoder(2, bottleneck=bottlenecks.Gaussian(prior=prior))
+        for prior in (priors.Mixture(3), priors.Vamp(4), priors.Flow(hidden=6))
+    },
     "l1": lambda s, v: nw.Autoencoder(12, penalties=[penalties.L1(v)], weight_decay=0.01),
     "sparsity": lambda s, v: nw.recipes.kl_sparse(6, penalties=[penalties.KLSparsity(v)]),
     "topk": lambda s, _: nw.recipes.topk(12, k=3),
@@ -263,3 +267,13 @@ def test_stacking_refuses_what_differs_in_kind():
     nets = [nw.Autoencoder(2, backbone=MLP((6,), a), max_epochs=1).fit(X).net_ for a in ("relu", "tanh")]
     with pytest.raises(stack.UnstackableError, match="kind"):
         stack.Stacked(nets, [torch.Generator() for _ in nets])
+
+
+def test_large_networks_are_trained_one_after_another(monkeypatch):
+    """A processor gains nothing by stacking them: each ends up, bit for bit, where its own fit does."""
+    monkeypatch.setattr(many, "LARGE", 1)
+    monkeypatch.setattr(many, "train_many", None)  # to be called by nobody
+    members = [nw.Autoencoder(2, max_epochs=2, learning_rate=rate) for rate in (1e-3, 1e-2)]
+    alone = [nw.Autoencoder(2, max_epochs=2, learning_rate=rate).fit(X) for rate in (1e-3, 1e-2)]
+    for a, b in zip(alone, nw.fit_many(members, X), strict=True):
+        assert (a.transform(X) == b.transform(X)).all()

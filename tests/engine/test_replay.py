@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import narrows as nw
-from narrows import bottlenecks, corruptions, likelihoods, penalties
+from narrows import bottlenecks, corruptions, likelihoods, penalties, priors
 from narrows.backbones import MLP, Conv2d
 from narrows.contracts import Batch
 from narrows.engine import machine, solo, steps
@@ -33,6 +33,9 @@ MODELS = {
     "exact": nw.Autoencoder(3, backbone=MLP((8,), "tanh"), penalties=[penalties.Contractive(0.1)]),
     "free bits": nw.Autoencoder(3, bottleneck=bottlenecks.Gaussian(free_bits=0.5)),
     "warmup": nw.Autoencoder(3, bottleneck=bottlenecks.Gaussian(warmup=0.5)),
+    "mixture": nw.Autoencoder(3, bottleneck=bottlenecks.Gaussian(prior=priors.Mixture(4))),
+    "vamp": nw.Autoencoder(3, bottleneck=bottlenecks.Gaussian(prior=priors.Vamp(5))),
+    "flow": nw.Autoencoder(3, bottleneck=bottlenecks.Gaussian(prior=priors.Flow(hidden=8))),
     "double": nw.recipes.variational(latent_dim=3, precision="float64"),
     "decay": nw.recipes.undercomplete(latent_dim=3, weight_decay=0.1),
 }

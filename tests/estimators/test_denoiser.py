@@ -13,7 +13,8 @@ import narrows as nw
 from narrows import tasks
 from narrows.corruptions import SaltPepper
 from narrows.estimators import _denoising
-from narrows.estimators._denoising import Noise, of_columns
+from narrows.estimators._denoising import Noise
+from narrows.estimators._levels import of_columns
 from narrows.estimators._reading import input_for
 
 RNG = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from PIL import Image
 
 import narrows as nw
 from narrows import tasks
-from narrows.estimators import _denoising, streams
+from narrows.estimators import _denoising, _levels, streams
 from narrows.estimators._pairs import clean_of
 from narrows.estimators._reading import input_for
 from narrows.sources import wav
@@ -179,7 +179,7 @@ def test_columns_that_stay_in_their_file(tmp_path, monkeypatch):
     assert np.array_equal(usual.noise_level_, lazy.noise_level_)
     nw.Denoiser(max_epochs=1).fit(X, y=X)
     for name, n in (("LOOKS", 5), ("SOME", 20)):
-        monkeypatch.setattr(_denoising, name, n)
+        monkeypatch.setattr(_levels, name, n)
     assert np.isfinite(nw.Denoiser(max_epochs=1).fit(X).noise_level_).all()
 
 

@@ -253,7 +253,8 @@ def test_interpolation_goes_straight_from_end_to_end(models, X, kind):
 def test_traversal_moves_one_latent(models, X, kind):
     fitted = models[kind].fitted_
     steps = tasks.traverse(fitted, X[:1], dim=1, steps=7, span=2.0)
-    spread = 1.0 if kind == "gaussian" else tasks.encode(fitted, X)[:, 1].std()
+    # Of draws, where a code is one.
+    spread = np.std(fitted.codes.some[:, 1]) if kind == "gaussian" else tasks.encode(fitted, X)[:, 1].std()
     z = np.repeat(tasks.encode(fitted, X[:1]), 7, 0)
     z[:, 1] += np.linspace(-2, 2, 7) * spread
     assert steps.shape == (7, 5)

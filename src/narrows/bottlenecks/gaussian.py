@@ -22,8 +22,11 @@ class Gaussian:
     ``warmup``     share of the training steps over which the weight grows from 0 to β
                    (Bowman et al. 2016).
     ``free_bits``  nats per dimension that cost nothing: Σ_d max(λ, KL_d), KL_d averaged over the
-                   batch (Kingma et al. 2016, equation 15).
-    ``prior``      p(z), a part of ``narrows.priors``.
+                   batch (Kingma et al. 2016, equation 15); under a prior that does not divide its KL
+                   among dimensions as many nats of the whole: max(λ·latent_dim, KL).
+    ``prior``      p(z), a part of ``narrows.priors``: its ``kl(mean, logvar, z)`` is (batch, latent_dim),
+                   or (batch, 1) where it has no form per dimension, in nats; exact, or an unbiased
+                   estimate at the draw z.
 
     ``Code.rate`` is the plain KL in nats whatever the weights are.
 
@@ -49,6 +52,11 @@ class Gaussian:
             raise ValueError(
                 f"Gaussian bottleneck got free_bits={self.free_bits!r}, but needs nats per dimension: pass 0 or more."
             )
+        if not isinstance(self.prior, Part) or isinstance(self.prior, type):
+            raise ValueError(
+                f"Gaussian bottleneck got prior={self.prior!r}, but needs a part of narrows.priors: pass for example"
+                " priors.Mixture()."
+            )
 
     def build(self, shapes: Shapes) -> nn.Module:
         return _Gaussian(self, shapes)
@@ -73,14 +81,17 @@ class _Gaussian(nn.Module):
         """Advance the warm-up; ``step`` steps of ``total`` are done."""
         self.progress = min(1.0, step / (self.warmup * total)) if self.warmup else 1.0
 
+    def posterior(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of q(z|x), each (batch, latent_dim)."""
+        # e^10 and e^-15: beyond any use, before overflow
+        return self.project(h), self.spread(h.flatten(1)).clamp(-15.0, 10.0)
+
     def forward(self, h: Tensor, gen: torch.Generator | None = None) -> Code:
-        mean = self.project(h)
-        logvar = self.spread(h.flatten(1)).clamp(
-            -15.0, 10.0
-        )  # e^10 and e^-15: beyond any use, before overflow
+        mean, logvar = self.posterior(h)
         z = mean if gen is None else mean + (0.5 * logvar).exp() * normal(mean, gen)
-        kl = self.prior.kl(mean, logvar, z)  # (batch, latent_dim)
-        cost = kl.mean(0).clamp(min=self.free_bits).sum() if self.free_bits else kl.sum(1)
+        kl = self.prior.kl(mean, logvar, z)  # (batch, latent_dim or 1)
+        free = self.free_bits * mean.shape[1] / kl.shape[1]
+        cost = kl.mean(0).clamp(min=free).sum() if free else kl.sum(1)
         # Evaluation weighs the KL as the end of training will: the monitor must not move with the warm-up.
         weight = self.beta * (self.progress if self.training else 1.0)
         return Code(z=z, mean=mean, rate=kl.sum(1), loss={"kl": weight * cost})

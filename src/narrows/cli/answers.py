@@ -12,12 +12,20 @@ def data_output(
     out: Path | None, data: tuple[str, ...], what: str, model: str, rebuilds: bool = False
 ) -> Path:
     """``--out`` or DATA-WHAT in DATA's own format, refused at once when it could not be written; what
-    ``rebuilds`` DATA may be a sound or a folder."""
-    from narrows.sources import files, wav, writing
+    ``rebuilds`` DATA may be a sound, a picture or a folder."""
+    from narrows.sources import files, pictures, wav, writing
 
-    default = f"{stem(data)}-{what}{data_ending(data, rebuilds)}" if data else ""
+    ending = data_ending(data, rebuilds) if data else ""
+    if (
+        rebuilds
+        and len(data) == 1
+        and Path(data[0]).suffix.lower() in pictures.ENDINGS
+        and Path(data[0]).is_file()
+    ):
+        ending = pictures.WRITTEN
+    default = f"{stem(data)}-{what}{ending}" if data else ""
     path = output_path(out, default, [*data, model], rebuilds)
-    if not (rebuilds and (writing.is_folder(path) or path.suffix.lower() == wav.ENDING)):
+    if not (rebuilds and (writing.is_folder(path) or path.suffix.lower() in (wav.ENDING, pictures.WRITTEN))):
         files.check_ending(path)
     return path
 

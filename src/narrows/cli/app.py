@@ -11,17 +11,21 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import TextIO
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from narrows.cli.denoise import denoise
 from narrows.cli.detect import detect
+from narrows.cli.evaluate import evaluate
 from narrows.cli.impute import impute
 from narrows.cli.info import info
-from narrows.cli.verbs import demo, evaluate, fit, reconstruct, sample, transform
+from narrows.cli.report import report
+from narrows.cli.tune import tune
+from narrows.cli.verbs import demo, fit, reconstruct, sample, transform
 
-VERBS = (demo, fit, transform, reconstruct, evaluate, sample, detect, denoise, impute, info)
+VERBS = (demo, fit, tune, transform, reconstruct, evaluate, sample, detect, denoise, impute, report, info)
 DONE, WRONG, INTERRUPTED = 0, 2, 130
 USER_ERRORS = (ValueError, OSError, TypeError, ImportError)
 
@@ -66,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``narrows`` with ``arguments``, the process's own by default, and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
+        warnings.showwarning = partial(_show_warning, set())
         try:
             build()(words, exit_on_error=False, print_error=False, result_action="return_value")
         except KeyboardInterrupt:
@@ -108,6 +112,7 @@ def _say(sentence: str) -> None:
 
 
 def _show_warning(
+    said: set[str],
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -115,5 +120,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """A warning is a sentence for the user, not a place in our source."""
-    _say(f"note: {message}")
+    """A warning is a sentence for the user, not a place in our source; what was said is not said again."""
+    if str(message) not in said:
+        said.add(str(message))
+        _say(f"note: {message}")

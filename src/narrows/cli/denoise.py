@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from narrows.cli.answers import data_output
-from narrows.cli.options import Quiet, check_model, count, load_model, output_path, read_data
+from narrows.cli.options import Json, Quiet, check_model, count, load_model, output_path, read_data
 from narrows.cli.verbs import Data, Model
 
 SHOWN = 8  # pairs in a picture
@@ -34,6 +34,10 @@ def denoise(
     picture: Annotated[
         Path | None, Parameter(help="A .png of the first pictures, or signals, before (above) and after.")
     ] = None,
+    report: Annotated[
+        Path | None, Parameter(help="A page (.html) with the same, and what is known of the noise.")
+    ] = None,
+    json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Write DATA without its noise.
@@ -41,38 +45,60 @@ def denoise(
     MODEL is what 'narrows fit --task denoise' wrote, or any autoencoder: of that,
     what it reconstructs. The answer has the columns, units and shape of DATA;
     networks of convolutions, the default, take pictures and sounds of any size. A
-    sound becomes a .wav file; a folder of sounds or of pictures a new folder of
-    them, named by OUT without an ending.
+    sound becomes a .wav file, a picture a .png; a folder of sounds or of pictures a
+    new folder of them, named by OUT without an ending.
 
-    To fit one, nothing is needed but noisy data: the level of their noise is
-    estimated, and a network learns to remove it without ever seeing them clean.
+    To fit one, nothing is needed but noisy data: what kind of noise they have and how
+    much is found out, and a network learns to remove it without ever seeing them clean.
     Where there are clean data, --set noise says what noise will come to them.
 
     For example:
 
         narrows fit photos --task denoise --out m.safetensors
         narrows denoise m.safetensors photos --out cleaned
+        narrows denoise m.safetensors photo.png --out clean.png --report noise.html
         narrows fit clean --task denoise --set noise=[0,50] --out m.safetensors
         narrows denoise m.safetensors noisy.wav --out clean.wav --picture both.png
     """
     check_model(model)
     path = data_output(out, data, "denoised", model, rebuilds=True)
-    if picture is not None:
-        output_path(picture, "", [*data, model])
-        if picture.suffix.lower() != ".png":
-            raise ValueError(
-                f"--picture '{picture}' is not a .png name; name it for example before-after.png."
-            )
+    for name, given, ending in (("--picture", picture, ".png"), ("--report", report, ".html")):
+        if given is not None:
+            output_path(given, "", [*data, model, str(path)])
+            if given.suffix.lower() != ending:
+                raise ValueError(
+                    f"{name} '{given}' is not a {ending} name; name it for example before-after{ending}."
+                )
     fitted = as_denoiser(load_model(model), model)
     rows = read_data(data)
-    fitted.ae_.set_params(verbose=0 if quiet else 1)
+    fitted.ae_.set_params(verbose=0 if quiet or json else 1)
     fitted.transform(rows, out=path, level=level)
-    if picture is not None:
-        draw(picture, fitted, rows, level)
-    if not quiet:
-        print(f"wrote {path}: {count(rows)} {'files' if path.is_dir() else 'rows'}")
-        if picture is not None:
-            print(f"wrote {picture}")
+    facts = {
+        "rows": count(rows),
+        "noise": fitted.noise_kind_,
+        "level": _told(fitted, level),
+        "wrote": str(path),
+    }
+    facts |= {
+        name: str(given) for name, given in (("picture", picture), ("report", report)) if given is not None
+    }
+    if picture is not None or report is not None:
+        draw(picture, report, fitted, rows, level, facts | {"data": " ".join(data)})
+    if json:
+        from narrows.cli import tables
+
+        tables.print_json(facts)
+    elif not quiet:
+        print(f"wrote {path}: {facts['rows']} {'files' if path.is_dir() else 'rows'}")
+        for given in (picture, report):
+            if given is not None:
+                print(f"wrote {given}")
+
+
+def _told(fitted: Any, level: float | None) -> Any:
+    """The level of the noise, as far as one is known: that which was given, else what the fit found."""
+    found = fitted.noise_level_ if level is None else level
+    return found.tolist() if hasattr(found, "tolist") else found
 
 
 def as_denoiser(fitted: Any, name: str) -> Any:
@@ -89,15 +115,27 @@ def as_denoiser(fitted: Any, name: str) -> Any:
     return Denoiser.around(fitted)
 
 
-def draw(path: Path, fitted: Any, rows: Any, level: float | None) -> None:
-    """The first pictures, or signals, of rows before and after, as a .png."""
+def draw(
+    picture: Path | None,
+    report: Path | None,
+    fitted: Any,
+    rows: Any,
+    level: float | None,
+    facts: dict[str, Any],
+) -> None:
+    """The first pictures, or signals, of rows before and after, as a .png, and on a page."""
     from narrows.atomic import atomic_path
-    from narrows.report.before_after import before_after
+    from narrows.report.before_after import before_after, page
 
     if hasattr(rows, "picture"):  # files of several sizes
         some = [rows.picture(i) for i in range(min(SHOWN, len(rows)))]
     else:
         some = rows[:SHOWN] if len(rows) > SHOWN else rows
-    image = before_after(some, fitted.transform(some, level=level))
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(image)
+    after = fitted.transform(some, level=level)
+    if picture is not None:
+        with atomic_path(picture) as temporary:
+            temporary.write_bytes(before_after(some, after))
+    if report is not None:
+        html = page(some, after, facts, f"Without noise: {facts['data']}").html()
+        with atomic_path(report) as temporary:
+            temporary.write_text(html, encoding="utf-8")

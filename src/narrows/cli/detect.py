@@ -84,14 +84,16 @@ def detect(
         raise ValueError(f"--report '{page}' is not an .html name; name the page for example anomalies.html.")
     detector = _detector(model, usual, seed)
     rows = read_data(data)
-    found = answers(detector, rows, fdr)
+    found, parts = answers(detector, rows, fdr)
     _write(path, found)
     if page is not None:
         from narrows.atomic import atomic_path
         from narrows.report.anomalies import page as anomalies
 
         with atomic_path(page) as temporary:
-            temporary.write_text(anomalies(detector, found, " ".join(data)).html(), encoding="utf-8")
+            temporary.write_text(
+                anomalies(detector, found, " ".join(data), rows, parts).html(), encoding="utf-8"
+            )
     called = int(found["anomaly"].sum())
     facts = {"rows": len(found["score"]), "anomalies": called, "wrote": str(path)}
     if json:
@@ -120,8 +122,8 @@ def _detector(model: str, usual: str | None, seed: int) -> Any:
     return narrows.AnomalyDetector(getattr(found, "ae_", found), random_state=seed).fit(read_data(usual))
 
 
-def answers(detector: Any, rows: Any, fdr: float | None) -> dict[str, Any]:
-    """Columns of the answer, by name."""
+def answers(detector: Any, rows: Any, fdr: float | None) -> tuple[dict[str, Any], Any]:
+    """Columns of the answer, by name; and what each feature has to do with it, (n, features)."""
     import numpy as np
 
     from narrows.tasks import conformal
@@ -135,7 +137,7 @@ def answers(detector: Any, rows: Any, fdr: float | None) -> dict[str, Any]:
     names = np.array([str(name) for name in names_of(detector, reasons.shape[1])])
     most = np.argsort(-reasons, axis=1)[:, : min(REASONS, reasons.shape[1])]
     found = {"score": scores, "p_value": p, "anomaly": anomaly}
-    return found | {f"reason_{i + 1}": names[which] for i, which in enumerate(most.T)}
+    return found | {f"reason_{i + 1}": names[which] for i, which in enumerate(most.T)}, reasons
 
 
 def names_of(detector: Any, features: int) -> list[str]:

@@ -80,14 +80,23 @@ def impute(
 
 
 def _write_report(imputer: Any, rows: Any, path: Path, title: str, seed: int) -> None:
+    import numpy as np
+
     from narrows.atomic import atomic_path
+    from narrows.inputs import gaps
+    from narrows.inputs.columns import Column
     from narrows.report.gaps import page
 
-    numbers, filled, low, high = imputer.intervals(rows, random_state=seed)
-    names = imputer.ae_.fitted_.schema.names
-    shown = [f"x{i}" for i in range(numbers.shape[1])] if names is None else [str(name) for name in names]
+    schema = imputer.ae_.fitted_.schema
+    several = [
+        part if isinstance(part, np.ndarray) else np.asarray(gaps.rows(schema, part)[:])
+        for part in imputer.intervals(rows, random_state=seed)
+    ]
+    names = schema.names or [f"x{i}" for i in range(several[0].shape[1])]
+    columns = getattr(schema, "columns", None) or [Column(name, "number", "double") for name in names]
+    html = page(*several, imputer.certainty(rows), columns, title).html()
     with atomic_path(path) as temporary:
-        temporary.write_text(page(numbers, filled, low, high, shown, title).html(), encoding="utf-8")
+        temporary.write_text(html, encoding="utf-8")
 
 
 def _as_imputer(fitted: Any, name: str, data: tuple[str, ...]) -> Any:

@@ -194,6 +194,15 @@ def build_model(
     return estimator.set_params(**reaching)
 
 
+def without(drop: Sequence[str], settings: Sequence[str]) -> tuple[str, ...]:
+    """The ``settings`` with those that leave the columns to ``drop`` out.
+
+    >>> without(["id"], ["noise=0.1"])
+    ('input=table', 'noise=0.1', 'input.drop=["id"]')
+    """
+    return ("input=table", *settings, f"input.drop={json.dumps(list(drop))}") if drop else tuple(settings)
+
+
 def parse_setting(text: str) -> tuple[str, Any]:
     """``KEY=VALUE``, the value read as JSON where it is JSON, else as the text itself.
 

@@ -13,6 +13,12 @@ from rich.markup import escape
 from rich.table import Table
 
 LONGEST = 6  # entries of a list that a table shows
+GROUPS = {
+    "Reconstruction": ("mse", "r2", "bits", "accuracy"),
+    "Likelihood, nats per row": ("nll", "rate", "score", "log_likelihood"),
+    "Codes": ("active_units", "active_share", "collapsed", "mutual_information", "aggregate_gap"),
+    "Use": ("probe_accuracy", "probe_r2", "trustworthiness", "continuity"),
+}
 
 
 def print_json(document: Any) -> None:
@@ -33,14 +39,20 @@ def print_facts(facts: Mapping[str, Any], title: str) -> None:
 
 
 def print_metrics(metrics: Mapping[str, float], title: str) -> None:
-    """Each metric, with the same metric of PCA beside it where there is one (the ``pca_`` keys)."""
+    """Each metric, in groups, with the same metric of PCA beside it where there is one (the ``pca_`` keys)."""
     table = _table()
     table.add_column("")
     table.add_column("autoencoder", justify="right", style="bold")
     table.add_column("PCA, same size", justify="right")
-    for name, value in metrics.items():
-        if not name.startswith("pca_"):
-            table.add_row(name, show(value), show(metrics.get(f"pca_{name}", "")))
+    mine = [name for name in metrics if not name.startswith("pca_")]
+    known = {name for names in GROUPS.values() for name in names}
+    groups = {**GROUPS, "Others": tuple(name for name in mine if name not in known)}
+    for group, names in groups.items():
+        there = [name for name in names if name in mine]
+        if there:
+            table.add_row(group, style="dim")
+        for name in there:
+            table.add_row(f"  {name}", show(metrics[name]), show(metrics.get(f"pca_{name}", "")))
     console = _print(title, table)
     # Of a table's columns, which have units of their own, r2 is the fair figure; and categories count too.
     worse = metrics.get("pca_r2", -math.inf) >= metrics.get("r2", math.inf)
@@ -66,10 +78,10 @@ def print_columns(columns: Iterable[Mapping[str, Any]], title: str, most: int = 
 def show(value: Any) -> str:
     """A value as a table shows it.
 
-    >>> show(0.00123456), show(12345), show([1, 2, 3]), show(None)
-    ('0.001235', '12345', '1, 2, 3', '-')
+    >>> show(0.00123456), show(12345), show([1, 2, 3]), show(None), show(math.nan)
+    ('0.001235', '12345', '1, 2, 3', '-', '-')
     """
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}"

@@ -21,6 +21,7 @@ from narrows.cli.options import (
     read_data,
     stem,
     whole,
+    without,
 )
 
 RECIPE = "deep"  # where none is asked for
@@ -101,6 +102,22 @@ def fit(
             "noise=0.3, bottleneck.beta=4, learning_rate=1e-3. May be given many times.",
         ),
     ] = (),
+    drop: Annotated[
+        tuple[str, ...],
+        Parameter(
+            metavar="COLUMN",
+            show_default=False,
+            help="A column to leave out, as ids and names should be. May be given many times.",
+        ),
+    ] = (),
+    labels: Annotated[
+        str | None,
+        Parameter(
+            metavar="COLUMN|FILE",
+            help="What each row is: a column of DATA, which the model then does not see, or a file with one "
+            "label per row. 'narrows sample --label' makes rows of one of them.",
+        ),
+    ] = None,
     seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
@@ -148,8 +165,16 @@ def fit(
         given["latent_dim"] = latent_dim
     if epochs is not None:
         given["max_epochs"] = epochs
-    made = build_model(recipe or (None if task else RECIPE), set_, given, task)
-    made.fit(rows)
+    y = None
+    if labels is not None:
+        from narrows.cli.labels import read_labels
+
+        if task is not None:
+            raise ValueError(f"--labels is for models that draw rows, not for --task {task}; leave it out.")
+        y, column = read_labels(labels, rows)
+        drop, given["conditional"] = (*drop, *column), True
+    made = build_model(recipe or (None if task else RECIPE), without(drop, set_), given, task)
+    made.fit(rows, y)
     made.save(path)
 
     model = getattr(made, "ae_", made)
@@ -224,31 +249,6 @@ def reconstruct(
     answer(load_autoencoder(model), "reconstruct", data, path, quiet)
 
 
-def evaluate(model: Model, data: Data, /, *, json: Json = False) -> None:
-    """Say how well the model knows DATA, with PCA at the same latent size beside it.
-
-    mse is the mean squared error of the reconstruction in the units of DATA, and
-    r2 the share of the variance that it explains. nll (by how much the decoder is
-    wrong) and rate (what the code costs) are nats per row, and so is score, which
-    is higher for more usual rows. Evaluate on rows that fit has not seen.
-
-    For example:
-
-        narrows evaluate m.safetensors digits:test
-        narrows evaluate m.safetensors new.csv --json
-    """
-    from narrows.cli import tables
-
-    check_model(model)
-    rows = read_data(data)
-    fitted = load_autoencoder(model)
-    metrics = fitted.evaluate(rows)
-    if json:
-        tables.print_json(metrics)
-    else:
-        tables.print_metrics(metrics, f"{model} on {' '.join(data)}, {count_for(fitted, rows)} rows")
-
-
 def sample(
     model: Model,
     /,
@@ -256,6 +256,16 @@ def sample(
     count: Annotated[
         int, Parameter(name=["--count", "-n"], metavar="N", converter=whole, help="How many rows to make.")
     ] = 16,
+    prior: Annotated[
+        Literal["fitted"] | None,
+        Parameter(
+            help="With 'fitted' a variational model draws codes like those of the rows it was fitted on, which "
+            "gives better rows than its own prior. Other models always do."
+        ),
+    ] = None,
+    label: Annotated[
+        str | None, Parameter(help="Rows of this label, for a model that was fitted with --labels.")
+    ] = None,
     out: Annotated[
         Path | None,
         Parameter(help="Where to write them. Without it, MODEL-samples.npy, or .csv for a model of a table."),
@@ -271,13 +281,19 @@ def sample(
     For example:
 
         narrows sample m.safetensors -n 16 --seed 1 --out new.npy
+        narrows fit table.csv --recipe variational --labels kind --out m.safetensors
+        narrows sample m.safetensors -n 16 --label cat --out cats.csv
     """
     check_model(model)
     if out is not None:
         data_output(out, (), "", model)
     if count < 1:
         raise ValueError(f"-n is {count}, expected at least 1; say how many rows to make.")
-    rows = load_autoencoder(model).sample(count, random_state=seed)
+    from narrows.cli.labels import meant
+
+    fitted = load_autoencoder(model)
+    asked = None if label is None else meant(label, list(getattr(fitted, "classes_", [])))
+    rows = fitted.sample(count, prior=prior, labels=asked, random_state=seed)
     ending = ".csv" if hasattr(rows, "columns") else ".npy"
     path = output_path(out, f"{stem(model)}-samples{ending}", [model])
     write(path, rows, quiet)

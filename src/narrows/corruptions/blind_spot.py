@@ -15,23 +15,24 @@ from narrows.numerics import uniform
 REACH = 2  # entries each way that stand for a hidden one
 SAME = 0.001  # of the span between two impulses: what lies as close to one of them has its value
 APART = 0.1  # of that span, or of the data's: an impulse differs at least so much from what is around it
-ALIKE = 0.5  # share of its neighbours with its very value that makes an entry part of a flat region
+ALIKE = 0.5  # share of an entry's surroundings with its very value beyond which they are a flat region
 
 
 @dataclass(frozen=True)
 class BlindSpot:
-    """A share of the entries of a picture or signal is replaced by the median of what is around them, in all
-    channels at once; in rows of columns by what another row of the batch has there.
+    """A share of the entries of a picture or signal is replaced, in all channels at once, by others around them;
+    in rows of columns by what another row of the batch has there.
 
     Whoever must say what a hidden entry was, given its neighbours, can do no better than E[signal there |
     neighbours], provided that the noise of an entry has mean zero and tells nothing of its neighbours'.  So the
     entries that are not hidden must not count: fits on noisy rows take care of that; elsewhere this is a
-    corruption like others.  The median instead of any neighbour: Höck et al. 2022, "N2V2", section 3.2.
+    corruption like others.  The median of what is around would be a better guess, and a network would learn to
+    trust what stands there.
 
     ``share``     of the entries, hidden at random.
     ``impulses``  values, in scaled units, that stand for no measurement, such as salt, pepper and dead pixels.
-                  Entries with one of them that disagree with their surroundings are always hidden, also at
-                  answering, and never a target.
+                  Entries with one of them that disagree with their surroundings are always hidden, behind the
+                  median of these, also at answering, and never a target.
 
     >>> BlindSpot(0.1)
     BlindSpot(share=0.1, impulses=())
@@ -52,6 +53,8 @@ class BlindSpot:
 
 
 class _BlindSpot(nn.Module):
+    replayable = False  # how much there is to do depends on the draw
+
     def __init__(self, part: BlindSpot):
         super().__init__()
         self.share, self.impulses = part.share, part.impulses
@@ -67,7 +70,12 @@ class _BlindSpot(nn.Module):
             ahead = 1 + int(torch.randint(max(1, len(x) - 1), (), generator=gen, device=x.device))
             x_in = torch.where(some, x.roll(ahead, 0), x)
         else:
-            x_in = by_neighbours(x, some | never)
+            good = by_neighbours(x, never)
+            around = windows(torch.where(never, torch.full_like(x, torch.nan), good), some)
+            drawn = torch.where(around.isnan(), -torch.ones_like(around), uniform(around, gen))
+            picked = around.gather(1, drawn.argmax(1, keepdim=True))[:, 0]
+            x_in = good.clone()
+            x_in[some] = torch.where(picked.isnan(), good[some], picked)
         return x_in, torch.where(some & ~never, x, torch.full_like(x, torch.nan))
 
     def found(self, x: Tensor) -> Tensor:
@@ -87,17 +95,18 @@ def impulses(x: Tensor, values: tuple[float, ...]) -> Tensor:
     if not values or x.ndim < 3 or not x.numel():
         return found
     span = max(values) - min(values) or float(x.max() - x.min())
-    nearest = (x[..., None] - x.new_tensor(values)).abs().amin(-1)
-    candidates = nearest <= SAME * span
-    own = x[candidates]
-    around = windows(x, candidates)
-    exists = ~around.isnan()
-    same = ((around - own[:, None]).abs() <= SAME * span) & exists
-    others = windows(torch.where(candidates, torch.full_like(x, torch.nan), x), candidates)
+    pool = torch.nn.functional.avg_pool1d if x.ndim == 3 else torch.nn.functional.avg_pool2d
+    candidates, flat = found.clone(), found.clone()
+    for value in values:
+        here = (x - value).abs() <= SAME * span
+        alike = pool(here.to(x.dtype), 2 * REACH + 1, 1, REACH, count_include_pad=False)
+        candidates |= here
+        flat |= here & (alike > ALIKE)
+    looked = candidates & ~flat
+    around = windows(torch.where(candidates, torch.full_like(x, torch.nan), x), looked)
     # Where there are none but candidates around, they have to do.
-    middle = torch.where((~others.isnan()).any(1), others.nanmedian(1)[0], around.nanmedian(1)[0])
-    apart = (own - middle).abs() > APART * span
-    found[candidates] = apart & (same.sum(1) < ALIKE * exists.sum(1))
+    middle = torch.where((~around.isnan()).any(1), around.nanmedian(1)[0], windows(x, looked).nanmedian(1)[0])
+    found[looked] = (x[looked] - middle).abs() > APART * span
     return found
 
 

@@ -1,10 +1,23 @@
 """The scikit-learn faces."""
 
 from narrows.estimators.autoencoder import Autoencoder
+from narrows.estimators.classifier import Classifier
 from narrows.estimators.denoiser import Denoiser
 from narrows.estimators.detector import AnomalyDetector
+from narrows.estimators.fine_tuning import fine_tune
 from narrows.estimators.imputer import Imputer
 from narrows.estimators.loading import load
 from narrows.estimators.many import fit_many
+from narrows.estimators.regressor import Regressor
 
-__all__ = ["AnomalyDetector", "Autoencoder", "Denoiser", "Imputer", "fit_many", "load"]
+__all__ = [
+    "AnomalyDetector",
+    "Autoencoder",
+    "Classifier",
+    "Denoiser",
+    "Imputer",
+    "Regressor",
+    "fine_tune",
+    "fit_many",
+    "load",
+]

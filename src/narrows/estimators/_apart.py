@@ -13,6 +13,7 @@ from narrows.contracts import Rows
 from narrows.estimators._fitting import described, introduce, order_of
 from narrows.estimators.autoencoder import Autoencoder
 from narrows.inputs.lazy import Without
+from narrows.inputs.table import TableSchema
 
 MOST = 10_000  # rows to calibrate with: p-values then go down to 0.0001
 PIECES = 32  # runs that they are taken in, of rows in files
@@ -63,11 +64,23 @@ def apart(rows: np.ndarray | Rows, fraction: float, seed: int) -> Apart:
     return Apart(left, held[1], held[0])
 
 
+def _narrowed(schema: TableSchema, parts: Apart) -> tuple[TableSchema, Apart]:
+    """A table's schema that knows the categories of what is trained on, and no others: a calibration row may
+    then hold one that was never seen, as any new row may."""
+    narrower = schema.narrowed(parts.known)
+    recoded = schema.recoding(narrower)
+    known = recoded(parts.known)
+    usual = known if parts.usual is parts.known else recoded(parts.usual)
+    return narrower, Apart(known, usual, recoded(parts.calibration))
+
+
 def fit_apart(models: Sequence[Autoencoder], X: Any, fraction: float, seed: int) -> Apart:
     """Fit unfitted ``models`` on some of the rows of X, side by side, and tell which."""
     orders = [order_of(model, X) for model in models]
     schema = orders[0].spec.input.learn(X)
     parts = apart(schema.rows(X), fraction, seed)
+    if hasattr(schema, "narrowed"):
+        schema, parts = _narrowed(schema, parts)
     facts = described(schema, X)
     stops = all(order.settings.validation_fraction and order.settings.patience for order in orders)
     valid = parts.usual if stops and parts.usual is not parts.known else None

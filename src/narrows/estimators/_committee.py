@@ -29,7 +29,7 @@ STEPS = 2_500  # of training, about
 NETWORKS = (((256, 256), 128), ((256,), 256))  # hidden layers and codes, in turn
 
 
-def member(rows: int, i: int, seed: int, verbose: int) -> Autoencoder:
+def member(rows: int, i: int, seed: int, verbose: int, input: Table) -> Autoencoder:
     """The i-th default model, unfitted, for so many rows.
 
     A masked autoencoder: a random 30% of what is there of a row is hidden from the encoder, and all of it
@@ -40,7 +40,7 @@ def member(rows: int, i: int, seed: int, verbose: int) -> Autoencoder:
     epochs = STEPS * batch // max(rows, 1)
     return Autoencoder(
         code,
-        input=Table(),
+        input=input,
         scale="standard",
         corruption=Masking(0.3),
         backbone=MLP(hidden, activation="silu"),
@@ -54,13 +54,16 @@ def member(rows: int, i: int, seed: int, verbose: int) -> Autoencoder:
     )
 
 
-def committee(X: Any, members: int, seed: int, verbose: int) -> tuple[list[Autoencoder], Blend]:
+def committee(
+    X: Any, members: int, seed: int, verbose: int, input: Table | None = None
+) -> tuple[list[Autoencoder], Blend]:
     """Models fitted on rows X, each without another part of them, and how they go together.
 
     What a model has not seen of the rows decides when its training stops, and afterwards, with some cells
     hidden, what its answers are worth.
     """
-    schema = Table().learn(X)
+    part = Table() if input is None else input
+    schema = part.learn(X)
     rows = schema.rows(X)
     rng = np.random.default_rng(seed)
     rows = _some(rows, rng)
@@ -72,7 +75,7 @@ def committee(X: Any, members: int, seed: int, verbose: int) -> tuple[list[Autoe
     apart = len(rows) >= LEAST and all((~np.isnan(rows[~part])).any(0).all() for part in parts)
     models = []
     for i, held in enumerate(parts if apart else parts[:1]):
-        model = member(len(rows), i, seed + i, verbose)
+        model = member(len(rows), i, seed + i, verbose, part)
         if not apart:
             model.set_params(validation_fraction=0.0, max_epochs=60)
         order = order_of(model, X)

@@ -10,9 +10,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from narrows import tasks
 from narrows.estimators._params import CHOICES
-from narrows.inputs.lazy import is_lazy
-from narrows.inputs.schemas import infer
+from narrows.fitted import Fitted
+from narrows.inputs.schemas import features_of, infer
 from narrows.sources import arrow, found
 from narrows.sources.npy import stored
 from narrows.spec import Spec
@@ -21,23 +22,26 @@ from narrows.training import Order, Settings, fit, resume
 ONCE = {"max_epochs": 1, "patience": None, "validation_fraction": 0.0}  # one pass, for more will come
 
 
-def train(ae: BaseEstimator, X: Any, validation_data: Any, again: bool, once: bool = False) -> None:
+def train(ae: BaseEstimator, X: Any, y: Any, validation_data: Any, again: bool, once: bool = False) -> None:
     """Fit anew, or go on ``again`` from what is there; ``once``: one pass, at one rate."""
     X = loaded(X)
     order = order_of(ae, X, ae.fitted_.spec.input if again else None)
     settings = dataclasses.replace(order.settings, **ONCE) if once else order.settings
     if again:
         _check_same(ae, order)
-        rows = ae._rows(X)
+        rows, before = ae._rows(X), ae.fitted_
+        check_labels(ae, order.spec, rows, y)
         valid = held_out(ae.fitted_.schema, validation_data)
         facts = described(ae.fitted_.schema, X) if getattr(ae.fitted_.schema, "windowed", False) else {}
-        ae.fitted_ = resume(ae.fitted_, rows, settings, valid=valid, flat=once)
+        after = resume(before, rows, settings, valid=valid, flat=once)
+        ae.fitted_ = conditioned(ae, after, rows, y, before if once else None)
         vars(ae).update(facts)  # windows are those of the rows that came last
         return
     schema = order.spec.input.learn(X)
     rows = schema.rows(X)
+    check_labels(ae, order.spec, rows, y)
     facts = described(schema, X)
-    ae.fitted_ = fit(
+    fitted = fit(
         order.spec,
         schema,
         rows,
@@ -48,7 +52,32 @@ def train(ae: BaseEstimator, X: Any, validation_data: Any, again: bool, once: bo
         valid=held_out(schema, validation_data),
         flat=once,
     )
+    ae.fitted_ = conditioned(ae, fitted, rows, y)
     introduce(ae, facts)
+
+
+def check_labels(ae: BaseEstimator, spec: Spec, rows: Any, y: Any) -> None:
+    """Whether a conditional model can learn from labels y, which is asked before it is trained."""
+    if not ae.conditional:
+        return
+    if y is None:
+        raise ValueError(
+            "fit got no y, but a model with conditional=True learns what rows of a label look like: pass one label"
+            " per row, or conditional=False."
+        )
+    if spec.backbone.side is not None:
+        raise ValueError(
+            f"conditional=True is for models that draw rows, but the decoder of {spec.backbone!r} also sees its"
+            f" {spec.backbone.side}: pass conditional=False, or another backbone."
+        )
+    tasks.classes_of(y, len(rows))
+
+
+def conditioned(ae: BaseEstimator, fitted: Fitted, rows: Any, y: Any, before: Fitted | None = None) -> Fitted:
+    """A model that was declared conditional with the codes of its labels; of those seen ``before``, too."""
+    if not ae.conditional:
+        return fitted
+    return dataclasses.replace(fitted, labelled=tasks.labelled(fitted, rows, y, before))
 
 
 def order_of(ae: BaseEstimator, X: Any, input: Any = None) -> Order:
@@ -83,7 +112,7 @@ def described(schema: Any, X: Any) -> dict[str, Any]:
     if getattr(schema, "windowed", False):
         scratch.window_index_ = schema.window_index(X)
     if schema.row == (schema.features,):
-        validate_data(scratch, X[0:1] if is_lazy(X) else X, skip_check_array=True)
+        validate_data(scratch, features_of(schema, X), skip_check_array=True)
     else:
         scratch.n_features_in_ = schema.features
     return {name: value for name, value in vars(scratch).items() if name in FACTS}

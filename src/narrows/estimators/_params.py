@@ -10,7 +10,7 @@ from torch import nn
 
 from narrows.artifact import Model
 from narrows.contracts import Part
-from narrows.spec import DEFAULTS, part_from_json, part_to_json, plain, resolve
+from narrows.spec import DEFAULTS, ROOMS, part_from_json, part_to_json, plain, resolve
 
 CHOICES = ("input", "corruption", "backbone", "bottleneck", "likelihood")
 
@@ -53,7 +53,10 @@ def replaced(owner: str, value: Any, path: list[str], new: Any) -> Any:
         known = ", ".join(_fields(part)) or "none"
         what = "no part" if part is None else repr(part)
         raise ValueError(f"Invalid parameter {head!r} for {owner}={what}: its parameters are {known}.")
-    inner = replaced(head, getattr(part, head), rest, new) if rest else new
+    if rest:
+        inner = replaced(head, getattr(part, head), rest, new)
+    else:  # a part within a part may be given by its name, too
+        inner = resolve(head, new) if head in ROOMS and isinstance(new, str) else new
     return dataclasses.replace(part, **{head: inner})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from narrows import artifact, tasks
+from narrows.atomic import atomic_path, check_target
 from narrows.estimators import streams
 from narrows.estimators._fitting import loaded, seed_of
 from narrows.estimators._params import saved
 from narrows.fitted import Fitted
 from narrows.inputs import _checks
-from narrows.inputs.lazy import is_lazy
+from narrows.inputs.schemas import features_of
 from narrows.inputs.single import one
+from narrows.sources.places import check_apart
 
 
 @streams.paths_stay
@@ -43,6 +46,14 @@ class Verbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _n_features_out(self) -> int:
         return self._fitted().latent_dim
 
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the numbers in a code: those of columns, where the encoder picks some of them."""
+        fitted = self._fitted()
+        if not hasattr(fitted.net.encoder, "selected"):
+            return super().get_feature_names_out(input_features)
+        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
+        return np.asarray(names, dtype=object)[tasks.selected(fitted)]
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "fitted_")
 
@@ -61,21 +72,28 @@ class Verbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         # Of a plain array there is nothing left to compare: its width is right, and names it has none.
         plain = type(X) is np.ndarray and not hasattr(self, "feature_names_in_")
         if schema.row == (schema.features,) and not plain:
-            validate_data(self, X[0:1] if is_lazy(X) else X, reset=False, skip_check_array=True)
+            validate_data(self, features_of(schema, X), reset=False, skip_check_array=True)
         return rows
 
-    def transform(self, X: Any, out: str | os.PathLike[str] | None = None) -> Any:
+    def transform(
+        self, X: Any, out: str | os.PathLike[str] | None = None, *, layer: int | str | None = None
+    ) -> Any:
         """Codes (n, latent_dim) of rows X: the posterior's mean, deterministic.
 
         ``out`` is a file to write them to, in the format that its name ends in: then the answer is its
-        path, and rows that are read from files are never all in memory.
+        path, and rows that are read from files are never all in memory.  ``layer``: the features of a
+        hidden layer of the encoder, (n, its units), an array: 0 is the first after the input, −1 the last
+        before the code; "bottleneck" is the code.
         """
         check_is_fitted(self)
+        number = tasks.layer_number(self.fitted_, layer)
+        if number is not None:
+            return self._answered(lambda rows, _: self._features(rows, number), X, out)
         names = None if out is None else list(self.get_feature_names_out())
-        return self._answered(self._encoded, X, out, names)
+        return self._answered(lambda rows, _: self._features(rows), X, out, names)
 
-    def _encoded(self, rows: Any, like: Any) -> np.ndarray:
-        return tasks.encode(self.fitted_, rows).astype(_precision(rows), copy=False)
+    def _features(self, rows: Any, layer: int | None = None) -> np.ndarray:
+        return tasks.encode(self.fitted_, rows, layer).astype(_precision(rows), copy=False)
 
     def _answered(
         self,
@@ -123,22 +141,63 @@ class Verbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """The mean of ``score_samples``."""
         return float(self.score_samples(X).mean())
 
-    def evaluate(self, X: Any) -> dict[str, float]:
-        """Errors and likelihoods on X with PCA's beside them; see ``tasks.evaluate``."""
-        check_is_fitted(self)
-        return tasks.evaluate(self.fitted_, self._rows(loaded(X)))
+    def evaluate(
+        self, X: Any, y: Any = None, *, full: bool = False, k: int | None = None
+    ) -> dict[str, float]:
+        """Errors and likelihoods on X with PCA's beside them, and which latents are in use.
 
-    def sample(self, n: int = 1, *, random_state: Any = 0) -> Any:
-        """n new rows: decoded draws from the prior, or from a Gaussian of the training codes where
-        the model has no prior."""
-        check_is_fitted(self)
-        return self.fitted_.schema.restore(tasks.sample(self.fitted_, n, seed_of(random_state)))
+        ``y``     one label per row: also what a linear model reads off the codes, and off PCA's.
+        ``k``     also log p(x) of a variational model, by so many draws per row.
+        ``full``  all of that, whether neighbours stay neighbours, and how the codes differ from the prior:
+                  some seconds.
 
-    def interpolate(self, a: Any, b: Any, steps: int = 8) -> Any:
-        """``steps`` rows from row a to row b, straight through the latent space."""
+        The names are explained in ``tasks.evaluate``.
+        """
+        check_is_fitted(self)
+        return tasks.evaluate(self.fitted_, self._rows(loaded(X)), y, full=full, k=k)
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The labels that a conditional model was fitted with, in order."""
+        labelled = self._fitted().labelled
+        if labelled is None:
+            raise AttributeError(f"This {type(self).__name__} was fitted without labels: it has no classes_.")
+        return np.asarray(labelled.classes)
+
+    def sample(
+        self, n: int | None = None, *, prior: str | None = None, labels: Any = None, random_state: Any = 0
+    ) -> Any:
+        """n new rows, one by default: decoded draws from the prior of a variational model, or from a mixture
+        of Gaussians fitted to training codes where the model has no prior (one Gaussian for codes of more
+        than 64 numbers).
+
+        ``prior="fitted"`` takes such a mixture for a variational model too, fitted to draws of its codes:
+        samples keep to where the decoder knows its way.  ``labels``, in a model fitted with
+        ``conditional=True``: one label for all rows, or one for each; their codes have a mixture each.
+        Mixtures are made when they are first asked for, which takes seconds, and are saved with the model.
+        """
+        check_is_fitted(self)
+        rows = tasks.sample(self.fitted_, n, seed_of(random_state), prior, labels)
+        return self.fitted_.schema.restore(rows)
+
+    def perturb(self, X: Any, scale: float = 0.1, n: int = 1, *, random_state: Any = 0) -> Any:
+        """``n`` versions of each row of X, in X's units: decoded from its code with Gaussian noise of
+        ``scale`` standard deviations of each latent.
+
+        Rows that differ as rows of the data do: for augmentation that keeps labels, where ``scale`` is
+        small against the distance of classes.  The versions of row i stand at i·n … i·n + n − 1, so that
+        ``np.repeat(y, n)`` are their labels.
+        """
+        check_is_fitted(self)
+        rows = tasks.perturb(self.fitted_, self._rows(loaded(X)), scale, n, seed_of(random_state))
+        return self.fitted_.schema.restore(rows)
+
+    def interpolate(self, a: Any, b: Any, steps: int = 8, how: str = "linear") -> Any:
+        """``steps`` rows from row a to row b, through the latent space: "linear", straight, or "spherical",
+        along a great circle, which keeps to the shell that codes of many numbers lie in."""
         check_is_fitted(self)
         a, b = (self._rows(one(x, self.fitted_.schema)) for x in (a, b))
-        return self.fitted_.schema.restore(tasks.interpolate(self.fitted_, a, b, steps))
+        return self.fitted_.schema.restore(tasks.interpolate(self.fitted_, a, b, steps, how))
 
     def traverse(self, x: Any, dim: int = 0, steps: int = 8, span: float = 3.0) -> Any:
         """``steps`` rows: row x with one latent moved by ±span of its standard deviations."""
@@ -146,6 +205,31 @@ class Verbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self.fitted_.schema.restore(
             tasks.traverse(self.fitted_, self._rows(one(x, self.fitted_.schema)), dim, steps, span)
         )
+
+    def report(
+        self,
+        X: Any,
+        out: str | os.PathLike[str] = "report.html",
+        *,
+        labels: Any = None,
+        curve: Any = None,
+    ) -> Path:
+        """Write a page about this model and rows X, one file that needs nothing beside it; its path.
+
+        Learning curves, reconstructions from best to worst, a map of the codes to zoom into, samples,
+        traversals, the oddest rows with reasons, PCA beside it.  ``labels``: one for each row, to colour by;
+        ``curve``: quality by latent size, as :func:`narrows.tune` returns it.
+        """
+        # Drawing takes a second to import, and other verbs need none of it.
+        from narrows.report import model_page
+
+        check_is_fitted(self)
+        check_apart(out, [X])
+        check_target(out)
+        page = model_page(self, loaded(X), labels=labels, curve=curve)
+        with atomic_path(out) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+        return Path(out)
 
     # Files ----------------------------------------------------------------------------------------
 

@@ -69,6 +69,9 @@ class Autoencoder(Verbs):
         1 shows progress: a bar on a terminal, lines elsewhere.
     warm_start : bool
         ``fit`` goes on from the weights and the scaling that are there, if there are any.
+    conditional : bool
+        ``fit(X, y)`` also learns which codes the labels y have (ints or strings, at most 100 different
+        ones), for ``sample(n, labels=…)``.  The network itself does not see them.
 
     Attributes
     ----------
@@ -78,6 +81,7 @@ class Autoencoder(Verbs):
     n_features_in_ : int, entries of one row.
     feature_names_in_ : array of str, when fitted on a frame.
     window_index_ : array (n, 2), when fitted on long series: the series and first sample of each row.
+    classes_ : array of labels, when conditional.
     fitted_ : what the functions in ``narrows.tasks`` work on.
 
     Examples
@@ -115,6 +119,7 @@ class Autoencoder(Verbs):
         random_state: Any = 0,
         verbose: int = 0,
         warm_start: bool = False,
+        conditional: bool = False,
     ):
         self.latent_dim = latent_dim
         self.input = input
@@ -136,6 +141,7 @@ class Autoencoder(Verbs):
         self.random_state = random_state
         self.verbose = verbose
         self.warm_start = warm_start
+        self.conditional = conditional
 
     # Parameters: scikit-learn's own, and those of parts -----------------------------------------
 
@@ -168,10 +174,11 @@ class Autoencoder(Verbs):
         ``pyarrow.RecordBatchReader``, an answer of DuckDB …), which is read once and kept, beyond 256 MiB
         in a temporary file.
 
-        ``y`` is ignored.  ``validation_data`` (rows, or a pair of rows and labels) replaces the
-        share of X that would be held out for early stopping.
+        ``y`` is ignored, unless the model is ``conditional``: then it is one label per row.
+        ``validation_data`` (rows, or a pair of rows and labels) replaces the share of X that would be held
+        out for early stopping.
         """
-        train(self, X, validation_data, again=self.warm_start and hasattr(self, "fitted_"))
+        train(self, X, y, validation_data, again=self.warm_start and hasattr(self, "fitted_"))
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
@@ -181,7 +188,7 @@ class Autoencoder(Verbs):
         model: let its rows be typical.  ``max_epochs``, ``patience`` and ``validation_fraction`` are
         not asked.
         """
-        train(self, X, None, again=hasattr(self, "fitted_"), once=True)
+        train(self, X, y, None, again=hasattr(self, "fitted_"), once=True)
         return self
 
 

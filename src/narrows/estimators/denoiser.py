@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self
@@ -14,22 +15,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from narrows import tasks
 from narrows.estimators import streams
-from narrows.estimators._denoising import (
-    Noise,
-    default,
-    equally_loud,
-    estimated,
-    of_thing,
-    power,
-    turned,
-    with_noise,
-)
+from narrows.estimators._denoising import Noise, default, turned, with_noise
 from narrows.estimators._fitting import described, introduce, loaded, order_of, seed_of
+from narrows.estimators._kinds import kind_in, mended, trust_of
+from narrows.estimators._levels import estimated, of_thing
+from narrows.estimators._loudness import equally_loud, power
 from narrows.estimators._pairs import clean_of
 from narrows.estimators._reading import input_for, reading
 from narrows.estimators._task import TaskEstimator, unwrapped
 from narrows.estimators.autoencoder import Autoencoder
 from narrows.inputs.lazy import is_lazy
+from narrows.inputs.schemas import features_of
 from narrows.inputs.tiles import Tiles
 from narrows.inputs.windows import Windows
 from narrows.sources.places import check_apart
@@ -44,16 +40,30 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
     There are three ways to learn it, of which the data decide:
 
     ====================================  ==========================================================
-    ``Denoiser().fit(X)``                 X is noisy, and all there is.  The level of the noise is
-                                          estimated, some more is added, and the network learns from
-                                          pairs of noisy rows (Pang et al. 2021).
+    ``Denoiser().fit(X)``                 X is noisy, and all there is.  What kind of noise it is, and
+                                          how much, is found out; see below.
+    ``Denoiser(noise="blind").fit(X)``    the same, with nothing assumed of the noise but that those of
+                                          neighbouring entries, or of columns, are independent.
     ``Denoiser(noise=0.1).fit(X)``        X is clean, and such noise will come; ``noise=(0, 0.2)``:
                                           of any level between, which the network is told.
     ``Denoiser().fit(X, y=clean)``        pairs of noisy rows and what they should be.
     ====================================  ==========================================================
 
-    What is found and added under "auto" is Gaussian noise; in tables with categories or gaps, whose noise has
-    no one level, cells are hidden instead.
+    Under "auto" pictures and signals are searched for noise that is not Gaussian (``noise_kind_``):
+
+    ==============  ================================================================================
+    ``"gaussian"``  noise of one level.  Some more is added, and the network learns from pairs of noisy
+                    rows (Pang et al. 2021).
+    ``"varying"``   the variance of the noise in pictures goes with their brightness, as that of light
+                    and of radar does.  The same, with as much noise as there is at each place.
+    ``"impulse"``   some entries have one of two values that have nothing to do with what is around them:
+                    salt and pepper, dead pixels.  They are hidden from the network, which learns to
+                    say what other hidden entries were (Krull et al. 2019).  The rest is smoothed as far
+                    as it is noisy, too.
+    ==============  ================================================================================
+
+    In rows of columns the noise is taken to be Gaussian; in tables with categories or gaps, whose noise has no
+    one level, cells are hidden instead.
 
     Parameters
     ----------
@@ -61,8 +71,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         A model of your own.  A fitted one is used as it is, nothing is learned, and ``transform`` is its
         reconstruction; else a clone is fitted.  By default pictures and signals get a residual network
         of convolutions (``backbones.Residual``), rows of columns dense layers.
-    noise : "auto", float, (float, float) or a corruption
-        "auto": X has the noise already.  A standard deviation in the units of X, or the least and the
+    noise : "auto", "blind", float, (float, float) or a corruption
+        "auto", "blind": X has the noise already.  A standard deviation in the units of X, or the least and the
         largest: Gaussian noise that will come to what is clean in X.  ``"0:10 dB"``: the same as
         signal-to-noise ratios of each sound or series, which are then brought to one power.  A
         corruption (``SaltPepper(0.1)``, also its name), in scaled units: the same for other noise.  Not
@@ -83,7 +93,10 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
     ----------
     ae_ : the fitted autoencoder.
     noise_level_ : float or None, the standard deviation of the noise that was found in X under "auto"; an
-        array, (n_features,), where columns differ in it.
+        array, (n_features,), where columns differ in it.  Of noise that varies the average, of impulses that of
+        the other noise beside them.
+    noise_kind_ : "gaussian", "varying" or "impulse", which was found in X under "auto"; None where nothing was
+        looked for.
     n_features_in_ : int
 
     Examples
@@ -131,30 +144,39 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         """
         noise, given, X = Noise.meant(self.noise), unwrapped(self.ae), loaded(X)
         clean = clean_of(X, y)
-        level = None
+        level, kind, trust = None, None, None
         if given is not None and hasattr(given, "fitted_"):
             model = given
             schema, rows = given.fitted_.schema, given._rows(X)
             if clean is None and noise.present:
                 level = estimated(rows, schema)
         else:
-            model, level = self._trained(given, noise, X, clean)
-        return self._settled(model, level, noise.relative and model is not given and clean is None)
+            model, level, kind, trust = self._trained(given, noise, X, clean)
+        relative = noise.relative and model is not given and clean is None
+        return self._settled(model, level, relative, kind, trust)
 
     @classmethod
     def around(cls, ae: Autoencoder) -> Self:
         """The denoiser that a fitted autoencoder is by itself: what it reconstructs."""
         return cls(ae)._settled(ae, None)
 
-    def _settled(self, model: Autoencoder, level: float | None, relative: bool = False) -> Self:
+    def _settled(
+        self,
+        model: Autoencoder,
+        level: float | np.ndarray | None,
+        relative: bool = False,
+        kind: str | None = None,
+        trust: float | None = None,
+    ) -> Self:
         check_is_fitted(model)
         self._adopt([model])
         self.noise_level_, self.equally_loud_ = level, relative
+        self.noise_kind_, self.trust_ = kind, trust
         return self
 
     def _trained(
         self, given: Autoencoder | None, noise: Noise, X: Any, clean: Any
-    ) -> tuple[Autoencoder, float | None]:
+    ) -> tuple[Autoencoder, float | np.ndarray | None, str | None, float | None]:
         seed = seed_of(self.random_state)
         own = None if given is None else given.input
         part = resolve("input", self.input if own is None else own) or input_for(X)
@@ -162,6 +184,12 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         rows = schema.rows(X)
         if noise.relative and clean is None:
             rows = equally_loud(rows)
+        level = None
+        if clean is None and noise.present and (given is None or given.corruption is None):
+            level = None if noise.blind else estimated(rows, schema)
+            kind = None if noise.blind else kind_in(rows, schema, level)
+            level = level if kind is None else kind.level
+            noise = replace(noise, kind=kind)
         more = turned if given is None else lambda rows: rows
         if given is None:
             common = {"random_state": seed, "device": self.device, "verbose": self.verbose}
@@ -170,11 +198,10 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         else:
             model = clone(given).set_params(input=part)
         order = order_of(model, X)
-        level, noisy, completed = None, None, None
+        noisy, completed = None, None
         if clean is not None:
             noisy, rows = more(rows)[:], more(schema.rows(clean))[:]
         elif given is None or given.corruption is None:
-            level = estimated(rows, schema) if noise.present else None
             completed = partial(with_noise, noise=noise, level=level)
         model.fitted_ = fit_noisy(
             order.spec,
@@ -188,7 +215,9 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
             completed=completed,
         )
         introduce(model, described(schema, X))
-        return model, level
+        found = noise.kind
+        trust = trust_of(model.fitted_, rows, found.level) if found is not None and found.values else None
+        return model, level, None if found is None else found.name, trust
 
     def transform(
         self, X: Any, out: str | os.PathLike[str] | None = None, *, level: float | None = None
@@ -214,7 +243,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         if isinstance(X, np.ndarray) or (hasattr(X, "columns") and not is_lazy(X)):
             rows = schema.rows(X)
             if schema.row == (schema.features,):
-                validate_data(self, X, reset=False, skip_check_array=True)
+                validate_data(self, features_of(schema, X), reset=False, skip_check_array=True)
             if out is None:
                 return cleaned(rows, X)
         reader = self.ae_
@@ -246,13 +275,13 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         if whole or schema is not fitted.schema:
             answer = self._whole(rows, level)
         else:
-            answer = tasks.denoise(fitted, rows, level)
+            answer = self._beside(rows, lambda rows: tasks.denoise(fitted, rows, level))
         dtype = np.float64 if rows.dtype == np.float64 else np.float32
         return schema.restore(answer.astype(dtype, copy=False), like=like)
 
     def _whole(self, rows: np.ndarray | Tiles | Windows, level: float | None) -> np.ndarray:
         """Each picture or series by itself and uncut; the answer as rows, which give it back exactly."""
-        clean = partial(tasks.denoise_whole, self.ae_.fitted_, level=level)
+        clean = partial(self._thing, level=level)
         if isinstance(rows, np.ndarray):
             return np.stack([clean(row) for row in rows])
         if isinstance(rows, Tiles):
@@ -270,16 +299,33 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
             level = of_thing(series.T) if level is None else level
             unit = power(series, level)
             series, level = series / unit, level / unit
-        return unit * tasks.denoise_whole(self.ae_.fitted_, series.T, level).T
+        return unit * self._thing(series.T, level).T
+
+    def _thing(self, thing: np.ndarray, level: float | None) -> np.ndarray:
+        """One picture or signal, (channels, …)."""
+        fitted = self.ae_.fitted_
+        return self._beside(thing[None], lambda x: tasks.denoise_whole(fitted, x[0], level)[None])[0]
+
+    def _beside(self, rows: Any, clean: Callable[[Any], np.ndarray]) -> np.ndarray:
+        """What ``clean`` says to rows; where there were impulses it saw what is around them, and beside them it
+        is believed as far as there is other noise."""
+        if self.trust_ is None:
+            return clean(rows)
+        seen, found = mended(self.ae_.fitted_, rows := rows[:])
+        answer = clean(seen)
+        return np.where(found, answer, rows + self.trust_ * (answer - rows))
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         level = self.noise_level_
         level = level.tolist() if isinstance(level, np.ndarray) else level
-        return {"noise_level": level, "equally_loud": self.equally_loud_}, {}
+        found = {"noise_kind": self.noise_kind_, "trust": self.trust_}
+        return {"noise_level": level, "equally_loud": self.equally_loud_, **found}, {}
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         level, self.equally_loud_ = state["noise_level"], state["equally_loud"]
         self.noise_level_ = np.array(level) if isinstance(level, list) else level
+        # Files that were written before kinds of noise were told apart know none.
+        self.noise_kind_, self.trust_ = state.get("noise_kind"), state.get("trust")
 
 
 __all__ = ["Denoiser"]

@@ -17,11 +17,13 @@ from narrows.estimators._apart import apart, fit_apart
 from narrows.estimators._fitting import loaded, seed_of
 from narrows.estimators._task import TaskEstimator, unwrapped
 from narrows.estimators.autoencoder import Autoencoder
+from narrows.inputs import columns
 from narrows.likelihoods import Normal
 from narrows.penalties import Trim
 from narrows.scores import Ellipsoid, Neighbours, Residual, names
 from narrows.scores.combined import Combined
 from narrows.tasks import conformal
+from narrows.tasks.explain import centre_row
 
 ALPHA = 0.05  # of "auto": the share of usual rows that are called anomalies
 NOISES = (0.1, 0.3, 0.6)  # of the default members, in standard deviations of a column
@@ -58,6 +60,9 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
         Share of the rows that nothing is trained on, for p-values; of few rows more.
     random_state : int, RandomState or None
     verbose : int
+
+    A category of a table that was not seen in training adds to how odd a row is: as many nats as it is rare that
+    one turns up (the share of training rows whose category no other has: :func:`narrows.inputs.columns.surprise`).
 
     Attributes
     ----------
@@ -132,7 +137,7 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
         self.scores_ = scores
         fitted = [model.fitted_ for model in models]
         self.combined_ = Combined.of(scores, fitted, parts.known, parts.usual, seed)
-        self.calibration_ = np.sort(self._at_times(_pieces(self.combined_.totals, parts.calibration)))
+        self.calibration_ = np.sort(self._at_times(_pieces(self._odd, parts.calibration)))
         if contamination == "auto":
             self.offset_ = -conformal.threshold(self.calibration_, ALPHA)
             if not np.isfinite(self.offset_):
@@ -144,7 +149,9 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
                     stacklevel=2,
                 )
         else:
-            found = self.score_samples(X)
+            with warnings.catch_warnings():  # of categories of calibration rows
+                warnings.filterwarnings("ignore", ".* not seen in training", UserWarning)
+                found = self.score_samples(X)
             found = np.concatenate(found) if isinstance(found, list) else found
             self.offset_ = float(np.percentile(found, 100 * contamination))
         return self
@@ -211,17 +218,40 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
         return streams.answered(self.ae_, verb, X)
 
     def _totals(self, rows: Any, like: Any) -> np.ndarray:
-        totals = _pieces(self.combined_.totals, rows)
+        totals = _pieces(self._odd, rows)
         if not self._by_time(like):
             return totals
         return _each(lambda at: at[..., 0], self._per_time(totals[:, None], like))
 
     def _parts(self, rows: Any, like: Any) -> np.ndarray:
-        parts = _pieces(self.combined_.parts, rows)
+        parts = _pieces(self._shares, rows)
         if not self._by_time(like):
             return parts
         channels = parts.reshape(len(parts), *self.ae_.fitted_.schema.row).sum(2)
         return self._per_time(channels, like)
+
+    # The models take a category that was never seen for the most frequent one, for a gap would make all else in
+    # the row odd to those that know none; how odd it is itself is added here.
+
+    def _odd(self, rows: np.ndarray) -> np.ndarray:
+        news = self._news(rows)
+        return (
+            self.combined_.totals(rows)
+            if news is None
+            else self.combined_.totals(self._usual(rows)) + news.sum(1)
+        )
+
+    def _shares(self, rows: np.ndarray) -> np.ndarray:
+        news = self._news(rows)
+        return self.combined_.parts(rows) if news is None else self.combined_.parts(self._usual(rows)) + news
+
+    def _usual(self, rows: np.ndarray) -> np.ndarray:
+        return np.where(columns.unseen(rows), centre_row(self.ae_.fitted_), rows)
+
+    def _news(self, rows: np.ndarray) -> np.ndarray | None:
+        """Nats (n, columns) of categories that were not seen, see ``inputs.Table``; None where there are none."""
+        schema = self.ae_.fitted_.schema
+        return schema.news(rows) if hasattr(schema, "news") else None
 
     def _by_time(self, like: Any) -> bool:
         return getattr(self.ae_.fitted_.schema, "windowed", False) and like is not None

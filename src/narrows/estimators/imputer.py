@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -17,8 +18,11 @@ from narrows.estimators._fitting import loaded, seed_of
 from narrows.estimators._task import TaskEstimator, unwrapped
 from narrows.estimators.autoencoder import Autoencoder
 from narrows.inputs import Table, gaps
+from narrows.inputs.columns import unseen
 from narrows.inputs.design import design, undesign
+from narrows.inputs.frames import is_frame
 from narrows.inputs.lazy import is_lazy
+from narrows.inputs.schemas import features_of
 from narrows.numerics import generator
 from narrows.spec import resolve
 from narrows.tasks import impute
@@ -39,9 +43,11 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
     ae : Autoencoder or None
         A model of your own in their place.  A fitted one is used as it is, and ``fit`` only looks at its
         errors: pass it rows that the model was not trained on, for on those it errs less, and intervals
-        come out too narrow.  Else a clone is fitted (with ``input=Table()``, where it has none and X is a
-        table), and its errors are those on the rows that it holds out, its ``validation_fraction``.  A
-        corruption such as ``corruptions.Masking`` teaches it what gaps mean.
+        come out too narrow.  Else a clone is fitted (with ``input``, where it has none and X is a table), and
+        its errors are those on the rows that it holds out, its ``validation_fraction``.  A corruption such as
+        ``corruptions.Masking`` teaches it what gaps mean.
+    input : inputs.Table or None
+        What the columns are, where no ``ae`` says it: ``Table(drop=["id"])`` leaves one out.
     members : int
         Autoencoders in the default.
     random_state : int, RandomState or None
@@ -66,8 +72,17 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
     [(5, 3), (5, 3)]
     """
 
-    def __init__(self, ae: Any = None, *, members: int = 4, random_state: Any = 0, verbose: int = 0):
+    def __init__(
+        self,
+        ae: Any = None,
+        *,
+        input: Any = None,
+        members: int = 4,
+        random_state: Any = 0,
+        verbose: int = 0,
+    ):
         self.ae = ae
+        self.input = input
         self.members = members
         self.random_state = random_state
         self.verbose = verbose
@@ -83,6 +98,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         whole = isinstance(self.members, (int, np.integer)) and not isinstance(self.members, bool)
         if not (whole and self.members >= 1):
             raise ValueError(f"members={self.members!r} is not usable: pass a whole number ≥ 1.")
+        part = resolve("input", self.input)
+        if not (part is None or isinstance(part, Table)):
+            raise ValueError(f"input={self.input!r} is no table: pass inputs.Table(…), or a model as ae.")
         X, seed, ae = loaded(X), seed_of(self.random_state), unwrapped(self.ae)
         if ae is not None:
             _check_rows(ae)
@@ -93,9 +111,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
                     f"X has shape {X.shape}, but tables (rows, columns) were expected: for holes in images pass a"
                     " fitted autoencoder of images, or use nw.tasks.inpaint."
                 )
-            models, self.blend_ = committee(X, int(self.members), seed, self.verbose)
+            models, self.blend_ = committee(X, int(self.members), seed, self.verbose, part)
         else:
-            models = [self._fitted_on(ae, X)]
+            models = [_fitted_on(ae, X, part or Table())]
             known = gaps.rows(models[0].fitted_.schema, X)
             rows, apart = _unseen(known, models[0], own=models[0] is not ae)
             levels = models[0].fitted_.schema.levels
@@ -104,22 +122,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         self._adopt(models)
         return self
 
-    def _fitted_on(self, ae: Autoencoder, X: Any) -> Autoencoder:
-        if hasattr(ae, "fitted_"):
-            return ae
-        mine = clone(ae)
-        if mine.input is None and not gaps.is_images(X):
-            mine.set_params(input=Table())
-        if gaps.is_images(X) and not is_lazy(X) and gaps.missing(X).any():
-            raise ValueError(
-                f"X of shape {X.shape} has holes, but images are fitted whole: pass an autoencoder that was fitted on"
-                " images without holes, or fill these with nw.tasks.inpaint."
-            )
-        return mine.fit(X)
-
     def transform(self, X: Any, out: str | os.PathLike[str] | None = None) -> Any:
         """X with its gaps filled, in its own types, dtypes and frame library: numbers with what is expected
-        there, categories, booleans and whole numbers with the likeliest.
+        there, categories, booleans and whole numbers with the likeliest.  A column of a frame in which there
+        were only whole numbers (as floats too), or times of whole days, hours, minutes or seconds, gets such.
 
         ``out`` is a file to write that to, in the format that its name ends in: then the answer is its path.
         """
@@ -127,7 +133,12 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         X = gaps.unmasked(loaded(X))
         if is_lazy(X) or out is not None:
             return streams.answered(self.ae_, self._filled, X, out, self._names(), rebuilds=True)
-        return self._filled(self._rows(X), X)
+        rows = self._rows(X)
+        # Where scikit-learn names the columns of the answer, it knows of none that were dropped.
+        named = (
+            getattr(self, "_sklearn_output_config", {}).get("transform") or get_config()["transform_output"]
+        )
+        return self._filled(rows, X if named == "default" else features_of(self.ae_.fitted_.schema, X))
 
     def sample(self, X: Any, n: int = 5, random_state: Any = None) -> list[Any]:
         """n times X with its gaps filled by draws of what may be there: multiple imputations, whose spread
@@ -146,26 +157,49 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         several = np.concatenate(list(self._draws(rows, int(n), seed)), 1)
         return [self._restored(drawn, rows, like) for drawn in several]
 
-    def intervals(
-        self, X: Any, coverage: float = 0.9, random_state: Any = None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Rows X as numbers, NaN in gaps; the same filled; and the lower and upper ends of intervals that hold
-        ``coverage`` of what is missing: float64 (n, \\*row) each, the latter two NaN but in gaps of numbers.
+    def intervals(self, X: Any, coverage: float = 0.9, random_state: Any = None) -> tuple[Any, Any, Any, Any]:
+        """X; the same filled; and the lower and upper ends of intervals that hold ``coverage`` of what is missing,
+        missing themselves but in gaps of numbers and times: how sure a category is, :meth:`certainty` says.
 
-        They are percentiles of 200 imputations.
+        Of a frame four frames like it, in its units and types; else float64 (n, \\*row) each, categories as
+        codes.  The ends are percentiles of 200 imputations.
         """
         check_is_fitted(self)
         if not 0 < coverage < 1:
             raise ValueError(f"coverage={coverage!r} is not usable: pass a share in (0, 1), such as 0.9.")
-        rows = np.asarray(self._rows(loaded(X))[:]).astype(np.float64)
+        X = loaded(X)
+        rows = np.asarray(self._rows(X)[:]).astype(np.float64)
         seed = seed_of(self.random_state if random_state is None else random_state)
         ends = [(1 - coverage) / 2, (1 + coverage) / 2]
         parts = [np.quantile(drawn, ends, axis=0) for drawn in self._draws(rows, DRAWS, seed)]
         low, high = np.concatenate(parts, 1)
         levels = self.ae_.fitted_.schema.levels
         numbers = np.isnan(rows) & (True if levels is None else np.array(levels) == 0)
-        filled = np.where(np.isnan(rows), undesign(self._expected(rows)[0], levels, rows.shape[1:]), rows)
-        return rows, filled, np.where(numbers, low, np.nan), np.where(numbers, high, np.nan)
+        filled = self._rounded(undesign(self._expected(rows)[0], levels, rows.shape[1:]))
+        ends = [self._rounded(np.where(numbers, end, np.nan)) for end in (low, high)]
+        like = X[:] if is_lazy(X) else X
+        if not is_frame(like):
+            return rows, np.where(np.isnan(rows), filled, rows), *ends
+        schema = self.ae_.fitted_.schema
+        return like, self._restored(filled, rows, like), *(schema.restore(end, like=like) for end in ends)
+
+    def certainty(self, X: Any) -> np.ndarray:
+        """The probability of what :meth:`transform` fills in, float64 (n, \\*row): 1 where the cell was there, of a
+        category or boolean that of the likeliest, NaN of a number or time, which has an interval instead."""
+        check_is_fitted(self)
+        rows = np.asarray(self._rows(loaded(X))[:])
+        levels = self.ae_.fitted_.schema.levels
+        found = np.where(np.isnan(rows), np.nan, 1.0)
+        if levels is None:
+            return found
+        found[unseen(rows)] = 1.0
+        stops = np.cumsum([max(k, 1) for k in levels])[:-1]
+        parts = np.split(self._expected(rows)[0], stops, axis=1)
+        for j in (j for j, k in enumerate(levels) if k):
+            chances = parts[j].clip(0)
+            likeliest = chances.max(1) / np.maximum(chances.sum(1), 1e-12)
+            found[:, j] = np.where(np.isnan(found[:, j]), likeliest, found[:, j])
+        return found
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """The columns' own names."""
@@ -180,7 +214,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         schema = self.ae_.fitted_.schema
         rows = gaps.rows(schema, X)
         if schema.row == (schema.features,):
-            validate_data(self, X[0:1] if is_lazy(X) else X, reset=False, skip_check_array=True)
+            validate_data(self, features_of(schema, X), reset=False, skip_check_array=True)
         return rows
 
     def _filled(self, rows: Any, like: Any) -> Any:
@@ -206,8 +240,13 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         pieces = self.blend_.drawn(*self._expected(rows), design(rows, levels), levels, n, generator(seed))
         return (piece.reshape(n, -1, *rows.shape[1:]) for piece in pieces)
 
+    def _rounded(self, filled: np.ndarray) -> np.ndarray:
+        """As values of their columns are: whole numbers, whole days."""
+        schema = self.ae_.fitted_.schema
+        return schema.rounded(filled) if hasattr(schema, "rounded") else filled
+
     def _restored(self, filled: np.ndarray, rows: np.ndarray, like: Any) -> Any:
-        whole = np.where(np.isnan(rows), filled, rows)
+        whole = np.where(np.isnan(rows), self._rounded(filled), rows)
         schema = self.ae_.fitted_.schema
         filled = schema.restore(whole, like=like)
         return filled if like is None else gaps.kept(like, filled)
@@ -227,6 +266,20 @@ def _check_rows(ae: Autoencoder) -> None:
             f"ae cuts series into windows by {part!r}, but gaps are filled row by row: pass a model of tables, of"
             " images or of whole signals, which Signals() without a window takes."
         )
+
+
+def _fitted_on(ae: Autoencoder, X: Any, table: Table) -> Autoencoder:
+    if hasattr(ae, "fitted_"):
+        return ae
+    mine = clone(ae)
+    if mine.input is None and not gaps.is_images(X):
+        mine.set_params(input=table)
+    if gaps.is_images(X) and not is_lazy(X) and gaps.missing(X).any():
+        raise ValueError(
+            f"X of shape {X.shape} has holes, but images are fitted whole: pass an autoencoder that was fitted on"
+            " images without holes, or fill these with nw.tasks.inpaint."
+        )
+    return mine.fit(X)
 
 
 def _unseen(rows: Any, model: Autoencoder, own: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -13,12 +13,14 @@ from narrows.artifact import Model
 from narrows.estimators._params import from_json
 from narrows.estimators._task import TaskEstimator
 from narrows.estimators.autoencoder import Autoencoder
+from narrows.estimators.classifier import Classifier
 from narrows.estimators.denoiser import Denoiser
 from narrows.estimators.detector import AnomalyDetector
 from narrows.estimators.imputer import Imputer
+from narrows.estimators.regressor import Regressor
 from narrows.header import damaged
 
-TASKS: tuple[type[TaskEstimator], ...] = (AnomalyDetector, Denoiser, Imputer)
+TASKS: tuple[type[TaskEstimator], ...] = (AnomalyDetector, Classifier, Denoiser, Imputer, Regressor)
 FACES = {task.__name__: task for task in TASKS}  # what a file may name
 
 

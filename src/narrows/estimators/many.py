@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from narrows import training
-from narrows.estimators._fitting import described, held_out, introduce, loaded, order_of
+from narrows.estimators._fitting import (
+    check_labels,
+    conditioned,
+    described,
+    held_out,
+    introduce,
+    loaded,
+    order_of,
+)
 from narrows.estimators.autoencoder import Autoencoder
 
 
@@ -21,7 +29,7 @@ def fit_many(
     are scaled alike share one split into training and held-out rows, drawn by the first one's seed.
 
     Sixteen small models take about a quarter of the time that sixteen calls of ``fit`` take; the larger
-    the networks, the less there is to gain.
+    the networks, the less there is to gain; from 100,000 weights on a processor trains them after one another.
 
     Returns the estimators, fitted.
 
@@ -53,9 +61,11 @@ def fit_many(
     schema = first.learn(X)
     rows = schema.rows(X)
     facts = [described(schema, X) for _ in estimators]
+    for estimator, order in zip(estimators, orders, strict=True):
+        check_labels(estimator, order.spec, rows, y)
     fitted = training.fit_many(orders, schema, rows, held_out(schema, validation_data))
     for estimator, result, known in zip(estimators, fitted, facts, strict=True):
-        estimator.fitted_ = result
+        estimator.fitted_ = conditioned(estimator, result, rows, y)
         introduce(estimator, known)
     return estimators
 

@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator
 
 from narrows.atomic import check_folder, check_target
 from narrows.estimators._fitting import loaded
-from narrows.inputs.lazy import is_lazy, pattern
+from narrows.inputs.lazy import Beside, Converted, is_lazy, pattern
 from narrows.inputs.tiles import Tiles
 from narrows.sources import pictures, wav
 from narrows.sources.files import check_ending, write
@@ -41,9 +41,10 @@ def answered(
 ) -> Any:
     """What ``verb(rows, X)`` says to all of X; or the path ``out``, if it is given, to which that was written.
 
-    Rows that are read on demand are answered piece by piece, ``verb(piece, pattern(X))``.  But a verb that
-    ``rebuilds`` X needs all windows of a sound, or all patches of a photograph, for they overlap: those
-    are answered one after the other, ``verb(its rows, it)``.
+    Rows that are read on demand are answered piece by piece, ``verb(piece, pattern(X))``; by one that
+    ``rebuilds`` them, each beside what it was read from.  But such a verb needs all windows of a sound, or
+    all patches of a photograph, for they overlap: those are answered one after the other, ``verb(its rows,
+    it)``.
     """
     if out is not None:
         check_apart(out, [X])
@@ -56,6 +57,9 @@ def answered(
         shown = _bar(items, len(X), ae.verbose)
         parts = (verb(ae._rows(item, finite=False), item) for item in shown)
         join = _listed if isinstance(X, wav.Sounds) else _stacked
+    elif rebuilds and isinstance(rows, Converted) and pattern(X) is not None:
+        # What is there of X itself may be a part of the answer.
+        parts, join = answers(lambda pair: verb(*pair), Beside(rows), ae.verbose), _joined
     elif is_lazy(rows) and _in_files(X) and not overlap:
         like = pattern(X)
         parts, join = answers(lambda piece: verb(piece, like), rows, ae.verbose), _joined
@@ -65,12 +69,15 @@ def answered(
         return join(parts)
     if rebuilds and hasattr(X, "only") and is_folder(out):
         _to_folder(parts, out, X, _rate(ae, X))
-    elif join is _joined or join is _stacked:
+    elif (join is _joined or join is _stacked) and not _is_picture(out):
         with writing(out, len(rows if join is _joined else X), names) as append:
             for part in parts:
                 append(part)
     elif _is_sound(out):
         _to_sound(join(parts), out, _rate(ae, X))
+    elif _is_picture(out):
+        (picture,) = join(parts)
+        pictures.save(out, picture.transpose(1, 2, 0) if _first(ae) else picture)
     else:
         write(out, join(parts), names)
     return Path(out)
@@ -137,7 +144,9 @@ def _check_out(ae: BaseEstimator, out: Any, X: Any, rows: Any, rebuilds: bool) -
     """Refuse, before any work, a name that could not hold the answers."""
     if rebuilds and hasattr(X, "only") and is_folder(out):
         return check_folder(out)
-    if not (rebuilds and _is_sound(out)):
+    if rebuilds and _is_picture(out):
+        _check_picture(ae, out, X)
+    elif not (rebuilds and _is_sound(out)):
         check_ending(out)
     elif _rate(ae, X) is None:
         raise ValueError(
@@ -158,6 +167,27 @@ def _check_out(ae: BaseEstimator, out: Any, X: Any, rows: Any, rebuilds: bool) -
 
 def _is_sound(out: Any) -> bool:
     return Path(out).suffix.lower() == wav.ENDING
+
+
+def _is_picture(out: Any) -> bool:
+    return Path(out).suffix.lower() == pictures.WRITTEN
+
+
+def _first(ae: BaseEstimator) -> bool:
+    """Whether pictures have their channels first."""
+    return getattr(ae.fitted_.schema, "layout", None) == "first"
+
+
+def _check_picture(ae: BaseEstimator, out: Any, X: Any) -> None:
+    if not hasattr(ae.fitted_.schema, "layout"):
+        check_ending(out)  # no model of pictures, so no picture
+    if len(X) != 1:
+        raise ValueError(
+            f"X has {len(X)} pictures, but '{out}' holds one: give the name of a folder, which has no ending, or one"
+            " that ends in .npy."
+        )
+    if getattr(X, "dtype", np.uint8) != np.uint8:
+        raise ValueError(f"X has pixels of {X.dtype}, but '{out}' holds bytes 0…255: give a .npy name.")
 
 
 def _rate(ae: BaseEstimator, X: Any) -> int | None:
@@ -183,13 +213,13 @@ def _to_sound(answer: Any, out: Any, rate: int) -> None:
 
 
 def paths_stay(kind: type) -> type:
-    """An estimator whose ``transform`` may answer with the path of a file that was written: ``set_output``
-    of scikit-learn, which wraps the method, would make a frame of that too."""
+    """An estimator whose ``transform`` may answer with the path of a file that was written, or with features
+    that have no names: ``set_output`` of scikit-learn, which wraps the method, would make a frame of that too."""
     wrapped = kind.transform
 
     @functools.wraps(wrapped)
     def transform(self: BaseEstimator, X: Any, out: Out = None, **keywords: Any) -> Any:
-        if out is None:
+        if out is None and keywords.get("layer") in (None, "bottleneck"):
             return wrapped(self, X, **keywords)
         return wrapped.__wrapped__(self, X, out, **keywords)
 

@@ -77,12 +77,16 @@ def finite(
     where = np.unravel_index(int(bad.argmax()), bad.shape)
     what = "NaN" if np.isnan(array[where]) else "infinity (inf)"
     column = repr(names[where[1]]) if names and len(where) == 2 else ", ".join(map(str, where[1:]))
-    # Rows of columns may be a table, which a fit takes by itself where it sees gaps.
-    table = ", or fit with input=Table(), which takes gaps" if what == "NaN" and array.ndim == 2 else ""
+    # Rows of columns may be a table.
+    gaps = what == "NaN" and array.ndim == 2
+    way = (
+        ", fill them with nw.Imputer(), or fit with input=Table(), which takes gaps"
+        if gaps
+        else " or fill them"
+    )
     raise ValueError(
         f"{name} holds {what} at row {first + where[0]}, column {column} ({int(bad.sum())} such values in all),"
-        " but complete finite numbers were expected: drop those rows or fill them,"
-        f" for example with scikit-learn's SimpleImputer{table}."
+        f" but complete finite numbers were expected: drop those rows{way}."
     )
 
 

@@ -7,8 +7,6 @@ numbers whether it came as pandas, polars or pyarrow.
 from __future__ import annotations
 
 import dataclasses
-import warnings
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +24,8 @@ from narrows.inputs.arrow_types import (
 )
 
 KINDS = ("number", "integer", "boolean", "category", "time")
-MAX_SHOWN = 3  # values quoted in a message
+# A category that was not seen in training is a NaN like any other gap, told apart by its bits, as R's NA is.
+UNSEEN = np.uint64(0x7FF8_0000_6E65_7721)
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,8 @@ class Column:
     """``kind`` of a column and, of a category, its ``levels`` in the order of their codes.
 
     ``type`` is the Arrow type of its values, as text; ``cut`` says that it had more categories than
-    were kept.
+    were kept.  ``news``: nats by which a category that was not seen surprises, see :func:`surprise`.
+    ``step``: all values that were seen are multiples of it, as whole numbers are, and whole days; 0 of none.
     """
 
     name: str | int
@@ -42,22 +42,25 @@ class Column:
     type: str
     levels: tuple[Any, ...] = ()
     cut: bool = False
+    news: float = 0.0
+    step: float = 0.0
 
     @property
     def size(self) -> int:
         """Categories; 0 for what is a number to the network."""
         return {"category": len(self.levels), "boolean": 2}.get(self.kind, 0)
 
-    def read(self, values: Any, told: set[str | int] | None = None) -> np.ndarray:
+    def read(self, values: Any, strange: dict[str | int, Any]) -> np.ndarray:
         """An Arrow array as float64, NaN where it is missing: numbers, seconds (since 1970, since midnight
-        or of a duration), or the codes of categories; one that was not seen in training is missing too.
+        or of a duration), or the codes of categories.
 
-        ``told``: columns that were warned of already, of rows that come in pieces.
+        A category that is not known is missing too, the NaN ``UNSEEN``; those that were not seen in training
+        are put into ``strange``, by the column's name.
         """
         if is_empty(values):  # whatever type that is called
             return np.full(len(values), np.nan)
         if self.kind == "category":
-            return self._codes(values, told)
+            return self._codes(values, strange)
         if family(values.type) != family(named(self.type)):
             fitted = f"times ({self.type})" if self.kind == "time" else "numbers"
             raise ValueError(
@@ -66,7 +69,7 @@ class Column:
         if self.kind == "time":
             self._check_zone(values.type)
             return seconds(values)
-        numbers = _floats(values, self.name)
+        numbers = floats(values, self.name)
         if self.kind == "boolean":
             self._check_two(numbers)
         return numbers
@@ -93,15 +96,26 @@ class Column:
                 " False, 1 and 0, or gaps."
             )
 
-    def _codes(self, values: Any, told: set[str | int] | None) -> np.ndarray:
+    def _codes(self, values: Any, strange: dict[str | int, Any]) -> np.ndarray:
         import pyarrow.compute as pc
 
-        labels = _labels(values, self.name)
+        labels = labels_of(values, self.name)
         codes = pc.index_in(labels, value_set=_array(self.levels, labels.type), skip_nulls=True)
-        if codes.null_count > labels.null_count and not self.cut and self.name not in (told or ()):
-            strange = labels.filter(pc.and_(pc.is_null(codes), pc.is_valid(labels)))
-            _warn(self.name, strange, told)
-        return _floats(codes, self.name)
+        found = floats(codes, self.name)
+        if codes.null_count > labels.null_count:
+            new = pc.and_(pc.is_null(codes), pc.is_valid(labels))
+            if not self.cut:  # else nobody knows which were seen
+                strange[self.name] = labels.filter(new)
+            found = found.copy()
+            found.view(np.uint64)[new.to_numpy(zero_copy_only=False)] = UNSEEN
+        return found
+
+    def narrowed(self, counts: np.ndarray) -> Column:
+        """With those of its categories alone that were counted; of none, as it is."""
+        if not counts.any():
+            return self
+        levels = tuple(level for level, n in zip(self.levels, counts, strict=True) if n)
+        return dataclasses.replace(self, levels=levels, news=0.0 if self.cut else surprise(counts))
 
     def write(self, codes: np.ndarray) -> Any:
         """The Arrow array of what :meth:`read` made numbers of; NaN becomes null."""
@@ -120,6 +134,29 @@ class Column:
             return from_seconds(codes, kind)
         return into(pa.array(codes, pa.float64(), mask=null), kind)
 
+    def text(self, value: float) -> str:
+        """One value as people write it: a category by its name, a moment as a date.
+
+        >>> Column("on", "time", "timestamp[us]").text(86400.0), Column("a", "number", "double").text(1 / 3)
+        ('1970-01-02', '0.333333')
+        """
+        if self.kind == "number":
+            return f"{value:.6g}"
+        whole = np.round(value) if self.kind == "time" else value
+        return str(self.write(np.array([whole]))[0].as_py()).removesuffix(" 00:00:00")
+
+    def width(self, value: float) -> str:
+        """A difference of two values, in their unit.
+
+        >>> Column("on", "time", "timestamp[us]").width(129_600.0), Column("a", "number", "double").width(1 / 3)
+        ('1.5 days', '0.3333')
+        """
+        if self.kind != "time":
+            return f"{value:.4g}"
+        units = {"days": 86_400.0, "hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
+        unit = next((name for name, size in units.items() if abs(value) >= size), "seconds")
+        return f"{value / units[unit]:.3g} {unit}"
+
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
@@ -128,76 +165,24 @@ class Column:
         return cls(**{**data, "levels": tuple(data["levels"])})
 
 
-class Learner:
-    """What a column holds, found out a piece at a time: decided by its Arrow type, unless ``category``
-    says it.
+def surprise(counts: Any) -> float:
+    """−ln of the probability of a category that is not among those that were counted, (k,): the share of
+    values whose category was seen once (Good 1953, "The population frequencies of species and the estimation
+    of population parameters", equation 9), of n values at least 1 / (n + 1).
 
-    The ``most`` frequent categories are known afterwards.
+    >>> round(surprise([60, 39]), 2), round(surprise([1, 1, 1]), 2)  # a name is new as a rule
+    (4.61, 0.0)
     """
-
-    def __init__(self, name: str | int, kind: Any, category: bool, most: int):
-        self.name, self.most, self.asked = name, most, category
-        self.column = _of_type(name, kind, category)
-        self.empty = True
-        self.counts: Counter[Any] = Counter()
-
-    def add(self, values: Any) -> None:
-        """Look at some more of it, an Arrow array."""
-        import pyarrow.compute as pc
-
-        if is_empty(values):
-            return
-        self.empty = False
-        if self.column.kind == "category":
-            labels = _whole(_labels(values, self.name), self.name, self.asked)
-            for pair in pc.value_counts(labels.drop_null()).to_pylist():
-                self.counts[pair["values"]] += pair["counts"]
-
-    def done(self) -> Column:
-        if self.empty:
-            raise ValueError(f"Column {self.name!r} is missing in every row: drop it.")
-        if self.column.kind != "category":
-            return self.column
-        pairs = sorted(self.counts.items(), key=lambda pair: (-pair[1], pair[0]))
-        if len(pairs) > self.most:
-            left = sum(n for _, n in pairs[self.most :])
-            warnings.warn(
-                f"Column {self.name!r} has {len(pairs)} categories, of which the {self.most} most frequent are kept;"
-                f" the others ({left} rows) are taken as missing: raise Table(max_levels=…), or drop the column if it"
-                " is a name.",
-                UserWarning,
-                stacklevel=2,
-            )
-        levels = sorted(label for label, _ in pairs[: self.most])
-        return dataclasses.replace(self.column, levels=tuple(levels), cut=len(pairs) > self.most)
+    counts = np.asarray(counts)
+    return float(np.log((counts.sum() + 1) / ((counts == 1).sum() + 1)))
 
 
-def _of_type(name: str | int, kind: Any, category: bool) -> Column:
-    import pyarrow as pa
-
-    of = kind.value_type if pa.types.is_dictionary(kind) else kind
-    text = "string" if pa.types.is_string_view(of) else str(of)
-    if category or pa.types.is_dictionary(kind) or family(of) == "text":
-        if family(of) not in ("text", "number", "null") or pa.types.is_decimal(of):
-            raise ValueError(
-                f"Column {name!r} of type {of} cannot be categories: pass text, whole numbers or booleans."
-            )
-        return Column(name, "category", text)
-    if family(of) in ("moment", "duration", "hour"):
-        return Column(name, "time", text)
-    if family(of) not in ("number", "null"):
-        raise ValueError(
-            f"Column {name!r} is of type {kind}, but numbers, categories, booleans or times were expected:"
-            " convert or drop it."
-        )
-    if pa.types.is_boolean(of) or pa.types.is_integer(of):
-        return Column(name, "boolean" if pa.types.is_boolean(of) else "integer", text)
-    if pa.types.is_decimal(of):  # as wide as any: how many digits there are may be found out from the values
-        text = f"decimal128(38, {min(of.scale, 38)})"
-    return Column(name, "number", "double" if pa.types.is_null(of) else text)
+def unseen(rows: np.ndarray) -> np.ndarray:
+    """Which entries of rows, float64, are categories that are there, but not known."""
+    return np.ascontiguousarray(rows, np.float64).view(np.uint64) == UNSEEN
 
 
-def _floats(values: Any, name: str | int) -> np.ndarray:
+def floats(values: Any, name: str | int) -> np.ndarray:
     import pyarrow as pa
 
     if pa.types.is_dictionary(values.type):
@@ -214,7 +199,7 @@ def _floats(values: Any, name: str | int) -> np.ndarray:
     return array
 
 
-def _labels(values: Any, name: str | int) -> Any:
+def labels_of(values: Any, name: str | int) -> Any:
     """Categories as 64-bit numbers, booleans or text, whichever they are."""
     import pyarrow as pa
 
@@ -237,24 +222,6 @@ def _labels(values: Any, name: str | int) -> Any:
     return values.cast(pa.large_string())
 
 
-def _whole(labels: Any, name: str | int, asked: bool) -> Any:
-    """Categories to be learned, ``asked`` for or so by their type: floats, if they are whole numbers, as those."""
-    import pyarrow as pa
-
-    if not pa.types.is_floating(labels.type):
-        return labels
-    try:
-        return labels.cast(pa.int64())
-    except pa.ArrowInvalid:
-        numbers = labels.drop_null().to_numpy()
-        odd = numbers[~(abs(numbers) < 2**63) | (numbers.round() != numbers)][0]
-        way = "take it out of Table(categories=…)" if asked else "convert it to floats"
-        raise ValueError(
-            f"Column {name!r} holds numbers such as {odd}, which cannot be categories: pass text, whole numbers or"
-            f" booleans, or {way}."
-        ) from None
-
-
 def _array(levels: tuple[Any, ...], kind: Any) -> Any:
     """Categories as labels of that type; null where they are of another, so that no label is that one."""
     import pyarrow as pa
@@ -269,21 +236,3 @@ def _array(levels: tuple[Any, ...], kind: Any) -> Any:
         return pa.array(list(levels), kind)
     except (ValueError, TypeError, OverflowError):
         return pa.array([label(level) for level in levels], kind)
-
-
-def _warn(name: str | int, strange: Any, told: set[str | int] | None) -> None:
-    """Say that ``strange`` categories are taken as missing; of rows in pieces once, when the first turn up."""
-    kinds = strange.unique()
-    shown = ", ".join(repr(v) for v in kinds.slice(0, MAX_SHOWN).to_pylist())
-    more = ", …" if len(kinds) > MAX_SHOWN else ""
-    rows = f"{len(strange)} row{'s' if len(strange) > 1 else ''}"
-    where = rows if told is None else f"{rows} of the first piece of X in which there are any"
-    further = "" if told is None else ", and so are any in later pieces"
-    if told is not None:
-        told.add(name)
-    warnings.warn(
-        f"Column {name!r} holds categories in {where} that were not seen in training ({shown}{more}): they are taken"
-        f" as missing{further}.",
-        UserWarning,
-        stacklevel=2,
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -18,8 +18,9 @@ def is_frame(X: Any) -> bool:
     return as_frame(X) is not None
 
 
-def arrow_columns(X: Any) -> dict[Any, Any]:
-    """The columns of a frame or a 2-D array, by name (x0, x1, … of an array), as Arrow arrays."""
+def arrow_columns(X: Any, drop: Collection[str] = ()) -> dict[Any, Any]:
+    """The columns of a frame or a 2-D array, by name (x0, x1, … of an array), as Arrow arrays; but for those
+    to ``drop``, which may hold whatever they like."""
     import pyarrow as pa
 
     frame = as_frame(X)
@@ -37,6 +38,8 @@ def arrow_columns(X: Any) -> dict[Any, Any]:
         given = {values.name: values for values in frame.iter_columns()}
     found = {}
     for name, values in given.items():
+        if str(name) in drop:
+            continue
         try:
             arrow = pa.array(values, from_pandas=True) if frame is None else values.to_arrow()
         except OverflowError:
@@ -68,23 +71,46 @@ def _wide(name: Any) -> ValueError:
     )
 
 
-def pieces(X: Any) -> Iterator[dict[Any, Any]]:
+def pieces(X: Any, drop: Collection[str] = ()) -> Iterator[dict[Any, Any]]:
     """The columns of X, all at once, or of one piece after the other where X is read on demand."""
     if not is_lazy(X):
-        yield arrow_columns(X)
+        yield arrow_columns(X, drop)
         return
     for start in range(0, len(X), X.block):
-        yield arrow_columns(X[start : start + X.block])
+        yield arrow_columns(X[start : start + X.block], drop)
 
 
-def origin(X: Any) -> tuple[str | None, tuple[Native, ...]]:
+def names_of(X: Any) -> list[Any]:
+    """The names of columns: a frame's own, x0, x1, … of an array."""
+    X = X[0:1] if is_lazy(X) else X
+    frame = as_frame(X)
+    if frame is not None:
+        return list(frame.columns)
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X, object).shape
+    return [f"x{i}" for i in range(shape[1])] if len(shape) == 2 else []
+
+
+def without(X: Any, drop: Collection[str]) -> Any:
+    """A frame, or a 2-D array, without the columns of these names."""
+    frame, names = as_frame(X), names_of(X)
+    kept = [i for i, name in enumerate(names) if str(name) not in drop]
+    if len(kept) == len(names):
+        return X
+    return (
+        np.asarray(X, object if isinstance(X, (list, tuple)) else None)[:, kept]
+        if frame is None
+        else (frame[:, kept].to_native())
+    )
+
+
+def origin(X: Any, drop: Collection[str] = ()) -> tuple[str | None, tuple[Native, ...]]:
     """The library of a frame, and its own types of its columns."""
     frame = as_frame(X[0:1] if is_lazy(X) else X)
     if frame is None:
         return None, ()
     name, native = _native(frame)
     library = LIBRARIES[name]
-    kinds = library.kinds(native).values()
+    kinds = [kind for label, kind in library.kinds(native).items() if str(label) not in drop]
     return name, tuple(Native("null") if kind is None else library.describe(kind) for kind in kinds)
 
 
@@ -112,10 +138,12 @@ def like(
     X: Any,
     fitted: str | None,
     natives: Sequence[Native],
+    order: Sequence[Any] = (),
 ) -> Any:
     """Arrow columns as a frame of the library, names, types and index of X; ``names`` None: in its order.
 
-    A column of which X has no values is of the type that was ``fitted``, in that library.
+    A column of which X has no values is of the type that was ``fitted``, in that library.  ``order``: names
+    among which there are others, whose columns are X's own, if it has them.
     """
     frame = as_frame(X)
     name, native = _native(frame)
@@ -125,6 +153,10 @@ def like(
     labels = list(kinds) if names is None else [at[str(n)] for n in names]
     known = natives if name == fitted else [None] * len(columns)
     made = [column(library, c, kinds[n], k) for n, c, k in zip(labels, columns, known, strict=True)]
+    if order and len(frame) == len(columns[0]):
+        mine = dict(zip(labels, made, strict=True))
+        labels = [at[str(n)] for n in order if str(n) in at]
+        made = [mine[n] if n in mine else native[n] for n in labels]
     return library.frame(labels, made, native)
 
 

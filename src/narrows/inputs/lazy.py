@@ -37,6 +37,20 @@ class Converted:
         return self.convert(self.source[which])
 
 
+class Beside:
+    """Each piece of ``rows`` that are converted as a pair: as numbers, and as it was read."""
+
+    def __init__(self, rows: Converted):
+        self.rows, self.shape = rows, rows.shape
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, which: slice) -> tuple[np.ndarray, Any]:
+        piece = self.rows.source[which]
+        return self.rows.convert(piece), piece
+
+
 class Without:
     """``rows`` that are read on demand, without those of the ``spans`` [first, last)."""
 

@@ -86,6 +86,13 @@ def _nested(X: Any) -> int | None:
         return None
 
 
+def features_of(schema: Schema, X: Any) -> Any:
+    """X, or the first row of what is read on demand, without columns that the schema leaves out: what
+    scikit-learn is to compare the names and number of."""
+    X = X[0:1] if is_lazy(X) else X
+    return schema.features_of(X) if hasattr(schema, "features_of") else X
+
+
 def schema_from_json(data: dict[str, Any]) -> Schema:
     """The inverse of ``to_json``."""
     schema = SCHEMAS[data["kind"]]

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from narrows.contracts import Rows, Shapes
-from narrows.inputs import _checks, columns, frames
-from narrows.inputs.columns import Column
+from narrows.inputs import _checks, frames
+from narrows.inputs.columns import UNSEEN, Column, unseen
+from narrows.inputs.embed import Embed
 from narrows.inputs.lazy import Converted, is_lazy
+from narrows.inputs.learner import Learner
 from narrows.inputs.natives import Native
 
-ONE_HOT = 32  # categories that are written out as so many numbers; more are embedded
+MAX_SHOWN = 3  # values quoted in a message
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Table:
                     which is what gaps make of them).
     ``max_levels``  the most categories that are kept of one column, the most frequent ones; others,
                     and those that turn up later, are taken as missing, with a warning.
+    ``drop``        names of columns that are left out, as ids are: the model knows nothing of them, rows may
+                    come without them, and answers like X have X's own.
 
     Text and categorical columns are categories, booleans two of them; dates, times, times of day and
     durations are seconds.  The network sees numbers with a flag where they are missing, and categories
@@ -46,11 +51,14 @@ class Table:
 
     categories: tuple[str, ...] = ()
     max_levels: int = 1000
+    drop: tuple[str, ...] = ()
     likelihood = "mixed"
 
     def __post_init__(self) -> None:
-        names = (self.categories,) if isinstance(self.categories, str) else tuple(self.categories)
-        object.__setattr__(self, "categories", names)
+        for field in ("categories", "drop"):
+            names = getattr(self, field)
+            names = (names,) if isinstance(names, (str, Integral)) else tuple(names)
+            object.__setattr__(self, field, names)
         if not self.max_levels >= 1:
             raise ValueError(
                 f"Table got max_levels={self.max_levels!r}, but must keep some: pass a number ≥ 1."
@@ -58,33 +66,47 @@ class Table:
 
     def learn(self, X: Any) -> TableSchema:
         """The columns' names and types, and the categories they hold."""
-        pieces = frames.pieces(X)
+        names, drop = frames.names_of(X), set(map(str, self.drop))
+        if strange := [name for name in self.drop if str(name) not in map(str, names)]:
+            raise ValueError(
+                f"Table got drop={self.drop!r}, but there is no column {strange[0]!r}: pass some of"
+                f" {', '.join(map(repr, names))}."
+            )
+        if names and drop and len(drop) == len(names):
+            raise ValueError(f"Table got drop={self.drop!r}, which are all columns: leave one to learn from.")
+        pieces = frames.pieces(X, drop)
         given = next(pieces)
         if strange := [name for name in self.categories if name not in given]:
             raise ValueError(
                 f"Table got categories={self.categories!r}, but there is no column {strange[0]!r}:"
                 f" pass some of {', '.join(map(repr, given))}."
             )
+        library, natives = frames.origin(X, drop)
         learners = {
-            name: columns.Learner(_name(name), values.type, name in self.categories, self.max_levels)
+            name: Learner(
+                _name(name), values.type, name in self.categories, self.max_levels, library is not None
+            )
             for name, values in given.items()
         }
         for piece in chain([given], pieces):
             for name, values in piece.items():
                 learners[name].add(values)
-        return TableSchema(tuple(one.done() for one in learners.values()), *frames.origin(X))
+        known = tuple(one.done() for one in learners.values())
+        return TableSchema(known, library, natives, tuple(map(_name, names)) if drop else ())
 
     def build(self, shapes: Shapes) -> nn.Module:
-        return _Embed(shapes.levels or (0,) * shapes.features)
+        return Embed(shapes.levels or (0,) * shapes.features)
 
 
 @dataclass(frozen=True)
 class TableSchema:
-    """``columns``; the ``frame`` library they came in, if they did, with its own types of them."""
+    """``columns``; the ``frame`` library they came in, if they did, with its own types of them; ``given``: the
+    names of all columns there were, if some were dropped."""
 
     columns: tuple[Column, ...]
     frame: str | None = None
     natives: tuple[Native, ...] = ()
+    given: tuple[str | int, ...] = ()
 
     missing = True
     shared_scale = False
@@ -110,15 +132,36 @@ class TableSchema:
         """Columns whose unit, seconds, is nobody's choice."""
         return tuple(c.name for c in self.columns if c.kind == "time")
 
+    @cached_property
+    def dropped(self) -> frozenset[str]:
+        return frozenset(map(str, self.given)) - {str(c.name) for c in self.columns}
+
+    def features_of(self, X: Any) -> Any:
+        """X without the columns that were dropped, if it has them."""
+        if not self.given:
+            return X
+        if frames.is_frame(X):
+            return frames.without(X, self.dropped)
+        return X[:, self._kept] if np.ndim(X) == 2 and np.shape(X)[1] == len(self.given) else X
+
+    @property
+    def _kept(self) -> list[int]:
+        """Where the columns are among all that were given."""
+        return [i for i, name in enumerate(self.given) if str(name) not in self.dropped]
+
     def rows(self, X: Any, finite: bool = True) -> np.ndarray | Rows:
         """(n, columns) float64: numbers in the user's units, categories as codes, NaN where missing."""
         if is_lazy(X):
-            told: set[str | int] = set()
+            told: list[str | int] = []
             return Converted(X, self.row, np.float64, lambda part: self._read(part, told))
         return self._read(X)
 
-    def _read(self, X: Any, told: set[str | int] | None = None) -> np.ndarray:
-        given = {str(name): values for name, values in frames.arrow_columns(X).items()}
+    def _read(self, X: Any, told: list[str | int] | None = None) -> np.ndarray:
+        """``told``: columns that were warned of already, of rows that come in pieces."""
+        if not frames.is_frame(X) and self.given:
+            X = self.features_of(np.asarray(X, object if isinstance(X, (list, tuple)) else None))
+        drop = self.dropped if frames.is_frame(X) else ()
+        given = {str(name): values for name, values in frames.arrow_columns(X, drop).items()}
         if self.frame is not None and frames.is_frame(X):
             if lost := [c.name for c in self.columns if str(c.name) not in given]:
                 raise ValueError(
@@ -128,17 +171,81 @@ class TableSchema:
         else:
             _checks.width(len(given), self.features)
             given = dict(zip((str(c.name) for c in self.columns), given.values(), strict=True))
-        return np.stack([c.read(given[str(c.name)], told) for c in self.columns], 1)
+        strange: dict[str | int, Any] = {}
+        rows = np.stack([c.read(given[str(c.name)], strange) for c in self.columns], 1)
+        if strange and not told:
+            _warn(strange, told is not None)
+        if told is not None:
+            told.extend(strange)
+        return rows
+
+    def narrowed(self, rows: np.ndarray | Rows) -> TableSchema:
+        """The schema that knows the categories of these rows alone, which are ``rows`` of this one."""
+        counts = {j: np.zeros(c.size, int) for j, c in enumerate(self.columns) if c.kind == "category"}
+        step = getattr(rows, "block", None) or max(1, len(rows))
+        for start in range(0, len(rows) if counts else 0, step):
+            part = rows[start : start + step]
+            for j, found in counts.items():
+                found += np.bincount(part[~np.isnan(part[:, j]), j].astype(int), minlength=len(found))
+        return replace(
+            self,
+            columns=tuple(c.narrowed(counts[j]) if j in counts else c for j, c in enumerate(self.columns)),
+        )
+
+    def recoding(self, other: TableSchema) -> Callable[[Any], Any]:
+        """What makes of ``rows`` of this schema those of a narrowed one, which does not know some of its categories."""
+        maps = {}
+        for j, (mine, its) in enumerate(zip(self.columns, other.columns, strict=True)):
+            if mine.levels != its.levels:
+                codes = {level: i for i, level in enumerate(its.levels)}
+                maps[j] = np.array([codes.get(level, np.nan) for level in mine.levels])
+                maps[j].view(np.uint64)[np.isnan(maps[j])] = UNSEEN
+
+        def recoded(rows: Any) -> Any:
+            if is_lazy(rows):
+                return Converted(rows, self.row, np.float64, recoded) if maps else rows
+            found = rows.copy() if maps else rows
+            for j, codes in maps.items():
+                there = ~np.isnan(rows[:, j])
+                found[there, j] = codes[rows[there, j].astype(int)]
+            return found
+
+        return recoded
+
+    def news(self, rows: np.ndarray) -> np.ndarray | None:
+        """Nats (n, columns) by which categories that were not seen in training surprise; None of a table that
+        cannot have any."""
+        nats = np.array([c.news for c in self.columns])
+        return np.where(unseen(rows), nats, 0.0) if nats.any() else None
+
+    def rounded(self, rows: np.ndarray) -> np.ndarray:
+        """Rows (…, columns) with whole numbers and whole days where no others were ever seen in a column."""
+        steps = np.array([c.step for c in self.columns])
+        if not steps.any():
+            return rows
+        wide = np.where(steps > 0, steps, 1.0)
+        return np.where(steps > 0, (rows / wide).round() * wide, rows)
 
     def restore(self, rows: np.ndarray, like: Any = None) -> Any:
         """Back to columns of the types that were fitted (or that ``like`` has), in its frame library
-        and with its index; an array where arrays are wanted."""
+        and with its index; an array where arrays are wanted.  Columns that were dropped are those of ``like``,
+        if it has them."""
         arrays = [c.write(np.asarray(v, np.float64)) for c, v in zip(self.columns, rows.T, strict=True)]
         if like is not None and frames.is_frame(like):
-            return frames.like(self.names, arrays, like, self.frame, self.natives)
+            return frames.like(self.names, arrays, like, self.frame, self.natives, self.given)
         if like is not None or self.frame is None:
-            return frames.as_array(arrays, rows.dtype)
+            answer = frames.as_array(arrays, rows.dtype)
+            return answer if like is None or not self.given else self._beside(answer, like)
         return frames.fresh(self.names, arrays, self.frame, self.natives)
+
+    def _beside(self, answer: np.ndarray, like: Any) -> np.ndarray:
+        """An array's answer, with the columns of ``like`` that were dropped where they were."""
+        like = np.asarray(like, object if isinstance(like, (list, tuple)) else None)
+        if like.shape != (len(answer), len(self.given)):
+            return answer
+        whole = like.astype(object if object in (like.dtype, answer.dtype) else answer.dtype)
+        whole[:, self._kept] = answer
+        return whole
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -146,6 +253,7 @@ class TableSchema:
             "columns": [c.to_json() for c in self.columns],
             "frame": self.frame,
             "natives": [native.to_json() for native in self.natives],
+            "given": list(self.given),
         }
 
     @classmethod
@@ -154,42 +262,8 @@ class TableSchema:
             tuple(map(Column.from_json, data["columns"])),
             data["frame"],
             tuple(map(Native.from_json, data["natives"])),
+            tuple(data.get("given", ())),
         )
-
-
-class _Embed(nn.Module):
-    """(batch, columns) → (batch, inputs): numbers, 0 where missing; a flag each; categories one-hot
-    or embedded, all zeros where missing."""
-
-    def __init__(self, levels: Iterable[int]):
-        super().__init__()
-        levels = list(levels)
-        self.hot = [(i, k) for i, k in enumerate(levels) if 0 < k <= ONE_HOT]
-        wide = [(i, k) for i, k in enumerate(levels) if k > ONE_HOT]
-        self.register_buffer("numbers", _index(i for i, k in enumerate(levels) if not k))
-        # All one-hot categories at once: of each place its column and its code.
-        self.register_buffer("column", _index(i for i, k in self.hot for _ in range(k)))
-        codes = torch.tensor([c for _, k in self.hot for c in range(k)], dtype=torch.float32)
-        self.register_buffer("code", codes)
-        self.wide = [i for i, _ in wide]
-        # The rule of thumb for the width is fast.ai's: 1.6 times the number of categories to the power 0.56.
-        self.embeddings = nn.ModuleList(nn.Embedding(k, min(64, round(1.6 * k**0.56))) for _, k in wide)
-        width = 2 * len(self.numbers) + len(codes) + sum(e.embedding_dim for e in self.embeddings)
-        self.shape = (width,)
-
-    def forward(self, x: Tensor) -> Tensor:
-        numbers = x.index_select(1, self.numbers)
-        gaps = numbers.isnan()
-        parts = [
-            torch.where(gaps, 0.0, numbers),
-            gaps.to(x),
-            (x.index_select(1, self.column) == self.code).to(x),
-        ]
-        for i, embedding in zip(self.wide, self.embeddings, strict=True):
-            missing = x[:, i].isnan()
-            vectors = embedding(torch.where(missing, 0.0, x[:, i]).long())
-            parts.append(torch.where(missing[:, None], 0.0, vectors))
-        return torch.cat(parts, 1)
 
 
 def _name(name: Any) -> str | int:
@@ -197,5 +271,20 @@ def _name(name: Any) -> str | int:
     return int(name) if isinstance(name, Integral) else str(name)
 
 
-def _index(numbers: Iterable[int]) -> Tensor:
-    return torch.tensor(list(numbers), dtype=torch.long)
+def _warn(strange: dict[str | int, Any], pieces: bool) -> None:
+    """Say, once of all columns, that ``strange`` categories are taken as missing; of rows in ``pieces`` when the
+    first turn up."""
+    (name, values), *others = strange.items()
+    kinds = values.unique()
+    shown = ", ".join(repr(v) for v in kinds.slice(0, MAX_SHOWN).to_pylist())
+    more = ", …" if len(kinds) > MAX_SHOWN else ""
+    rows = f"{len(values)} row{'s' if len(values) > 1 else ''}"
+    where = f"{rows} of the first piece of X in which there are any" if pieces else rows
+    also = f", and so do {', '.join(repr(other) for other, _ in others)}" if others else ""
+    further = ", and so are any in later pieces" if pieces else ""
+    warnings.warn(
+        f"Column {name!r} holds categories in {where} that were not seen in training ({shown}{more}){also}: they are"
+        f" taken as missing{further}.",
+        UserWarning,
+        stacklevel=2,
+    )

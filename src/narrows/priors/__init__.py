@@ -1,5 +1,8 @@
 """Densities over codes that a Gaussian bottleneck is held against."""
 
+from narrows.priors.flow import Flow
+from narrows.priors.mixture import Mixture
 from narrows.priors.standard_normal import StandardNormal
+from narrows.priors.vamp import Vamp
 
-__all__ = ["StandardNormal"]
+__all__ = ["Flow", "Mixture", "StandardNormal", "Vamp"]

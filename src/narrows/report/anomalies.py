@@ -8,10 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from narrows.report.blocks import Picture, Pictures, Table
 from narrows.report.figures import LIGHT, Ink, dressed, new_axes
-from narrows.report.page import Page, Picture, Pictures, Section, Table
+from narrows.report.page import Page, Section
+from narrows.report.views import view_of
+from narrows.tasks import reconstruct
 
 MOST = 20  # rows in the table
+SHOWN = 12  # of them that are drawn
 
 
 def score_histogram(
@@ -35,13 +39,17 @@ def score_histogram(
         ax.axvline(-offset, color=ink.text, linewidth=1.4, linestyle=(0, (4, 2)), label="threshold")
     ax.set_xlabel("how odd (nats)", color=ink.text, size=11)
     ax.set_ylabel("share of rows", color=ink.text, size=11)
-    ax.legend(frameon=False, labelcolor=ink.text, fontsize=10)
+    if len(calibration) or np.isfinite(offset):
+        ax.legend(frameon=False, labelcolor=ink.text, fontsize=10)
     ax.grid(color=ink.line, linewidth=0.5)
     return cast(Figure, ax.figure)
 
 
-def page(detector: Any, found: dict[str, np.ndarray], title: str) -> Page:
-    """The page for what a detector found: columns score, p_value, anomaly and reason_1 …, each (n,)."""
+def page(detector: Any, found: dict[str, np.ndarray], title: str, X: Any = None, parts: Any = None) -> Page:
+    """The page for what a detector found: columns score, p_value, anomaly and reason_1 …, each (n,).
+
+    With the data ``X`` and what ``explain`` says of them, (n, features), the oddest rows are shown themselves.
+    """
     scores, anomaly = found["score"], found["anomaly"]
     picture = Picture.drawn(
         lambda ink: score_histogram(scores, detector.calibration_, detector.offset_, ink=ink),
@@ -49,18 +57,24 @@ def page(detector: Any, found: dict[str, np.ndarray], title: str) -> Page:
     )
     reasons = [name for name in found if name.startswith("reason_")]
     order = np.argsort(scores)[:MOST]
+    shown, said = ([], []) if X is None else _looked_at(detector, X, order, parts)
+    # A folder of pictures is known by the names of its files.
+    names = getattr(X, "names", None) if getattr(X, "only", None) is not None else None
+    why = [name.replace("_", " ") for name in reasons] if not said else ["what is odd"]
     table = Table(
-        "The oddest rows; reasons are the columns that contribute most.",
-        ["row", "score", "p-value", *(name.replace("_", " ") for name in reasons)],
+        f"The oddest {len(order)} of {len(scores)} rows; "
+        + ("what contributes most." if said else "reasons are the columns that contribute most."),
+        ["row", "score", "p-value", *why],
         [
             [
-                str(i),
+                str(i) if names is None else str(names[i]),
                 f"{scores[i]:.2f}",
                 f"{found['p_value'][i]:.4f}",
-                *(str(found[name][i]) for name in reasons),
+                *([said[at]] if said else (str(found[name][i]) for name in reasons)),
             ]
-            for i in order
+            for at, i in enumerate(order)
         ],
+        words=bool(said),
     )
     told = (
         f"{int(anomaly.sum())} of {len(scores)} rows are called anomalies. A p-value is the share of"
@@ -68,6 +82,22 @@ def page(detector: Any, found: dict[str, np.ndarray], title: str) -> Page:
     )
     sections = [
         Section("Scores", blocks=[Pictures([("", picture)], 34)]),
-        Section("Oddest rows", blocks=[table]),
+        Section("Oddest rows", blocks=[*shown, table]),
     ]
     return Page(f"Anomalies in {title}", told, sections)
+
+
+def _looked_at(detector: Any, X: Any, order: np.ndarray, parts: np.ndarray) -> tuple[list[Any], list[str]]:
+    """Blocks with the oddest rows, and in words what is odd about each; nothing of times of a long series."""
+    fitted = detector.ae_.fitted_
+    if getattr(fitted.schema, "windowed", False) or hasattr(fitted.schema, "stride"):
+        return [], []
+    rows = fitted.schema.rows(X)
+    if len(rows) != len(parts):  # patches of photographs
+        return [], []
+    some = np.concatenate([np.asarray(rows[int(i) : int(i) + 1]) for i in order])
+    view, why = view_of(fitted.schema, some), parts[order]
+    few = min(SHOWN, len(order))
+    titles = [f"row {i}" for i in order[:few]]
+    shown = view.reasons(some[:few], reconstruct(fitted, some[:few]), why[:few], titles)
+    return list(shown), list(view.said(some, why))

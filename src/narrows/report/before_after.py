@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from narrows.report.blocks import Facts, Picture, Pictures
 from narrows.report.figures import LIGHT, Ink, figure_png, image_png, mosaic
+from narrows.report.page import Page, Section
 
 SHOWN = 8  # rows
 LONG = 4000  # samples of a signal
@@ -28,6 +31,18 @@ def before_after(before: Any, after: Any, *, ink: Ink = LIGHT) -> bytes:
     ):
         return _pictures(first, second)
     return _signals(first, second, ink)
+
+
+def page(before: Any, after: Any, facts: Mapping[str, Any], title: str) -> Page:
+    """The page for rows ``before`` and ``after`` noise was taken from them, and what is known about that."""
+    several = f"The first {min(SHOWN, len(_rows(before)))} of them, before (above) and after."
+    picture = Picture(before_after(before, after), several)
+    items = {name.replace("_", " "): str(value) for name, value in facts.items() if value is not None}
+    sections = [
+        Section("Before and after", blocks=[Pictures([(several, picture)], 48)]),
+        Section("Facts", blocks=[Facts(items)]),
+    ]
+    return Page(title, "What a denoiser made of noisy rows.", sections)
 
 
 def _rows(rows: Any) -> Any:

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
 CLASSES = 20  # up to so many different labels get a colour and a legend entry each
 TILE = 56  # pixels that a small image is enlarged to, so that no viewer blurs it
@@ -41,10 +44,14 @@ LIGHT = Ink(text="#3b4149", line="#c9ced6", paper="#ffffff", first="#2563a8", se
 DARK = Ink(text="#c3c9d2", line="#454c56", paper="#14171c", first="#6cb0f5", second="#f5a05c")
 
 # Ten colours of middling lightness that can be told apart on white and on black, then ten more.
-_PALETTE = (
+PALETTE = (
     "#4c8bd6", "#e8862e", "#3fa65a", "#e0524f", "#9a74d0", "#a5735f", "#e07fc0", "#8a9099", "#b5ab2b", "#2fb3c4",
     "#27579c", "#a85512", "#1f6b36", "#9c2422", "#5f3c98", "#6b4032", "#a8408a", "#555b63", "#77700f", "#0f7382",
 )  # fmt: skip
+
+
+# Dark to bright, as matplotlib's viridis.
+VIRIDIS = tuple(to_hex(colour) for colour in colormaps["viridis"](np.linspace(0, 1, 64)))
 
 
 def mosaic(
@@ -119,7 +126,7 @@ def latent_map(
         bar.ax.tick_params(colors=ink.text)
         bar.outline.set_visible(False)
     else:
-        for kind, colour in zip(kinds, _PALETTE, strict=False):
+        for kind, colour in zip(kinds, PALETTE, strict=False):
             ax.scatter(*codes[labels == kind].T, color=colour, label=str(kind), **style)
         for kind in kinds:
             middle = np.median(codes[labels == kind], axis=0)
@@ -179,6 +186,14 @@ def figure_png(figure: Figure, dpi: int = DPI) -> bytes:
     stream = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(stream, format="png", dpi=dpi, transparent=True)
+    return stream.getvalue()
+
+
+def few_colours(png: bytes) -> bytes:
+    """The same picture in 128 colours, clear ones too."""
+    stream = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as image:
+        image.convert("RGBA").quantize(128, Image.Quantize.FASTOCTREE).save(stream, "PNG", optimize=True)
     return stream.getvalue()
 
 

@@ -9,8 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from narrows.inputs.columns import Column
+from narrows.report.blocks import Picture, Pictures, Table
 from narrows.report.figures import LIGHT, Ink, dressed, new_axes
-from narrows.report.page import Page, Picture, Pictures, Section, Table
+from narrows.report.page import Page, Section
 
 MOST = 24  # gaps in the figure
 
@@ -37,36 +39,53 @@ def imputation_intervals(
     return cast(Figure, ax.figure)
 
 
+def _label(row: int, column: Column, fill: float, low: float, high: float) -> str:
+    return f"row {row}, {column.name}: {column.text(fill)} ({column.text(low)} to {column.text(high)})"
+
+
 def page(
-    rows: np.ndarray, filled: np.ndarray, low: np.ndarray, high: np.ndarray, names: Sequence[str], title: str
+    rows: np.ndarray,
+    filled: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    certain: np.ndarray,
+    columns: Sequence[Column],
+    title: str,
 ) -> Page:
-    """The page for ``rows`` (n, columns) as numbers, NaN where missing, what was ``filled`` in, and the ends of
-    90% intervals, NaN where there are none."""
+    """The page for ``rows`` (n, columns) as numbers, NaN where missing, what was ``filled`` in, the ends of
+    90% intervals, NaN where there are none, and how ``certain`` a category is."""
     gaps = np.isnan(rows)
     known = np.where(gaps.all(0), 0.0, rows)
     mean, deviation = np.nanmean(known, 0), np.nanstd(known, 0)
     scale = np.where(deviation > 0, deviation, 1.0)
     sure = gaps & ~np.isnan(low)
     lines = []
-    for j, name in enumerate(names):
-        width = ((high - low)[sure[:, j], j] / scale[j]).mean() if sure[:, j].any() else np.nan
+    for j, column in enumerate(columns):
+        width = (high - low)[sure[:, j], j].mean() if sure[:, j].any() else np.nan
+        chances = certain[gaps[:, j] & ~np.isnan(certain[:, j]), j]
         lines.append(
             [
-                str(name),
+                str(column.name),
                 f"{int(gaps[:, j].sum())}",
                 f"{100 * gaps[:, j].mean():.1f}",
-                "" if np.isnan(width) else f"{width:.2f}",
+                "" if np.isnan(width) else column.width(width),
+                "" if np.isnan(width) else f"{width / scale[j]:.2f}",
+                f"{chances.mean():.2f}" if len(chances) else "",
             ]
         )
-    columns = ["column", "gaps", "% of rows", "width of intervals (σ)"]
-    table = Table("Gaps, and how wide 90% intervals of their values are on average.", columns, lines)
+    table = Table(
+        "Gaps, how wide 90% intervals of their values are on average, in their own unit and in standard deviations"
+        " (σ), and the probability of the categories that were filled in.",
+        ["column", "gaps", "% of rows", "width of intervals", "in σ", "probability"],
+        lines,
+    )
     sections = [Section("Columns", blocks=[table])]
     where = np.argwhere(sure)
     if len(where):
         some = where[np.linspace(0, len(where) - 1, min(MOST, len(where))).astype(int)]
         i, j = some.T
         fill, least, most = ((values[i, j] - mean[j]) / scale[j] for values in (filled, low, high))
-        labels = [f"row {a}, {names[b]}" for a, b in some]
+        labels = [_label(a, columns[b], filled[a, b], low[a, b], high[a, b]) for a, b in some]
         picture = Picture.drawn(
             lambda ink: imputation_intervals(fill, least, most, labels, ink=ink),
             f"Intervals of {len(some)} gaps, each with its fill.",

@@ -1,4 +1,5 @@
-"""One HTML page that needs nothing beside it: no network, no scripts, every picture inside.
+"""One HTML page that needs nothing beside it: no network, every picture inside, and scripts only where a
+block moves.
 
 A :class:`Page` is a title and sections; a section is prose and blocks.  Prose is plain text in which
 `` `words between backticks` `` become code; everything is escaped.
@@ -7,115 +8,28 @@ A :class:`Page` is a title and sections; a section is prose and blocks.  Prose i
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
-import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
-from matplotlib.figure import Figure
 
 from narrows._version import __version__
-from narrows.report.figures import DARK, LIGHT, Ink, figure_png, image_png, mosaic
+from narrows.report.blocks import Chart, Commands, Facts, Folded, Pictures, Strips, Table
+from narrows.report.live import Scatter, Slider
 
+SCRIPTS = (
+    "pack.js",
+    "hover.js",
+    "gestures.js",
+    "map.js",
+    "slider.js",
+    "start.js",
+)  # what each needs stands before it
 
-@dataclass(frozen=True)
-class Picture:
-    """PNG bytes for light pages and, where it differs, for dark ones; ``alt`` says what there is to see.
-
-    ``pixelated`` pictures keep hard edges when a browser enlarges them.
-    """
-
-    light: bytes
-    alt: str
-    dark: bytes | None = None
-    pixelated: bool = False
-
-    @classmethod
-    def drawn(cls, draw: Callable[[Ink], Figure], alt: str) -> Self:
-        """A figure drawn twice, in the ink of a light and of a dark page."""
-        return cls(figure_png(draw(LIGHT)), alt, dark=figure_png(draw(DARK)))
-
-    @classmethod
-    def mosaic(
-        cls,
-        images: np.ndarray,
-        alt: str,
-        *,
-        columns: int | None = None,
-        low: float | None = None,
-        high: float | None = None,
-        gap: int = 1,
-    ) -> Self:
-        """Images side by side; the arguments are those of :func:`~narrows.report.mosaic`."""
-        return cls(image_png(mosaic(images, columns, low=low, high=high, gap=gap)), alt, pixelated=True)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels, from the header of the file."""
-        return struct.unpack(">II", self.light[16:24])
-
-
-@dataclass(frozen=True)
-class Strip:
-    """A row of images with its name, and a few words below that."""
-
-    label: str
-    picture: Picture
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Strips:
-    """Rows of images under each other, to be compared."""
-
-    kind: ClassVar[str] = "strips"
-    rows: Sequence[Strip]
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures with captions, as many beside each other as fit when each is ``width`` rem wide."""
-
-    kind: ClassVar[str] = "pictures"
-    items: Sequence[tuple[str, Picture]]
-    width: int = 17
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table whose first column names the rows; the other columns are numbers.
-
-    ``best`` holds (row, column) of cells to be set off.
-    """
-
-    kind: ClassVar[str] = "table"
-    caption: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    best: frozenset[tuple[int, int]] = frozenset()
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Names and what they stand for."""
-
-    kind: ClassVar[str] = "facts"
-    items: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Commands:
-    """Lines to type."""
-
-    kind: ClassVar[str] = "commands"
-    lines: Sequence[str]
-
-
-Block = Strips | Pictures | Table | Facts | Commands
+Block = Strips | Pictures | Table | Facts | Commands | Chart | Folded | Scatter | Slider
 
 
 @dataclass(frozen=True)
@@ -154,8 +68,18 @@ class Page:
             lstrip_blocks=True,
             undefined=StrictUndefined,
         )
-        environment.filters |= {"prose": prose, "data_uri": data_uri, "breakable": breakable}
-        return environment.get_template("page.html.j2").render(page=self, version=__version__)
+        environment.filters |= {
+            "prose": prose,
+            "data_uri": data_uri,
+            "breakable": breakable,
+            "sealed": sealed,
+        }
+        moving = any(
+            isinstance(block, Scatter | Slider) for section in self.sections for block in section.blocks
+        )
+        script = "".join(environment.get_template(name).render() for name in SCRIPTS) if moving else ""
+        page = environment.get_template("page.html.j2")
+        return page.render(page=self, version=__version__, script=Markup(script))
 
 
 def prose(text: str) -> Markup:
@@ -166,6 +90,11 @@ def prose(text: str) -> Markup:
 def breakable(name: str) -> Markup:
     """A name that may be broken after its underscores, for narrow screens."""
     return Markup("_<wbr>").join(name.split("_"))
+
+
+def sealed(script: str) -> Markup:
+    """What a content security policy calls a script: then a browser runs no other."""
+    return Markup("sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"))
 
 
 def data_uri(png: bytes) -> str:

@@ -16,7 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from narrows.atomic import atomic_path
+
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+WRITTEN = ".png"  # what answers are written as: it loses nothing
 MODES = {"L": (), "RGB": (3,), "RGBA": (4,)}  # Pillow's words for grey, colour, and both with opacity
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # and no others, whatever a file is called
 # What each of Pillow's modes is read as; the rest has more than 8 bits, or colours it cannot convert.
@@ -109,6 +112,12 @@ def write(path: str | os.PathLike[str], picture: np.ndarray) -> None:
             " use a model that was fitted on bytes."
         )
     pillow().fromarray(np.ascontiguousarray(picture)).save(path, format="PNG")
+
+
+def save(path: str | os.PathLike[str], picture: np.ndarray) -> None:
+    """:func:`write`, complete in the end, or not there at all."""
+    with atomic_path(path) as temporary:
+        write(temporary, picture)
 
 
 def resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -13,11 +13,11 @@ from narrows.baseline import Baseline
 from narrows.contracts import Rows, Schema, Shapes
 from narrows.fitted import Fitted
 from narrows.net import Net
-from narrows.numerics import seeded
+from narrows.numerics import generator, seeded
 from narrows.spec import Spec
 from narrows.training.data import Ready, prepare
 from narrows.training.loop import Progress, train
-from narrows.training.moments import merged, moments
+from narrows.training.moments import SOME, merged, moments
 from narrows.training.settings import Settings
 
 
@@ -67,7 +67,12 @@ def resume(
     after = finish(spec, schema, ready, net, state, seed, time.perf_counter() - began, before.baseline)
     later = tuple({**row, "epoch": row["epoch"] + done} for row in after.history)
     # One pass over more rows leaves those before it as much a part of the model.
-    codes = merged(before.codes, after.codes) if flat and after.codes is not None else after.codes
+    codes, known = after.codes, before.codes
+    if flat and codes is not None and known is not None:
+        if known.some is None and None in before.densities:  # from a file: draws stand for the codes
+            draws = before.densities[None].draw(min(SOME, known.rows), generator(seed))
+            known = replace(known, some=draws.float().numpy())
+        codes = merged(known, codes)
     return replace(after, history=before.history + later, codes=codes)
 
 
@@ -99,7 +104,7 @@ def finish(
         "seconds": seconds,
         "device": str(ready.device),
     }
-    codes = moments(net, ready.source)
+    codes = moments(net, ready.source, seed)
     return Fitted(
         spec,
         schema,

@@ -20,6 +20,8 @@ from narrows.training.fit import build, finish
 from narrows.training.loop import train, train_many
 from narrows.training.settings import Settings
 
+LARGE = 100_000  # weights from which a processor trains networks faster one after another
+
 
 @dataclass(frozen=True, eq=False)
 class Order:
@@ -71,7 +73,7 @@ def fit_many(
                 order.spec, schema, rows, order.settings, order.latent_dim, order.scale, order.seed, valid
             )
         net = build(order.spec, schema, ready[key], order.latent_dim, order.seed)
-        for crowd in crowds:
+        for crowd in crowds if _gains(net) else ():
             other = orders[crowd[0][0]]
             if (other.preparation, other.pace) == (key, order.pace) and agree(crowd[0][1], net):
                 crowd.append((i, net))
@@ -97,3 +99,10 @@ def fit_many(
         for (i, _), o, net, state in zip(crowd, mine, nets, states, strict=True):
             answers[i] = finish(o.spec, schema, r, net, state, o.seed, seconds)
     return [answers[i] for i in range(len(orders))]
+
+
+def _gains(net: Net) -> bool:
+    """Whether there is anything to gain from company: a large network's step is arithmetic, and a stack of
+    them no longer fits where the processor reads fast."""
+    weights = list(net.parameters())
+    return weights[0].device.type != "cpu" or sum(p.numel() for p in weights) < LARGE

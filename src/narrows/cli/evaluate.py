@@ -1,0 +1,65 @@
+"""The verb that measures a model. Its docstring is its help page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from narrows.cli.options import Json, check_model, count_for, load_autoencoder, read_data
+from narrows.cli.verbs import Data, Model
+
+
+def evaluate(
+    model: Model,
+    data: Data,
+    /,
+    *,
+    labels: Annotated[
+        str | None,
+        Parameter(
+            metavar="COLUMN|FILE",
+            help="What each row is: a column of DATA that the model does not see, or a file with one label per "
+            "row. Adds what a linear model can tell of them from the codes.",
+        ),
+    ] = None,
+    full: Annotated[
+        bool, Parameter(show_default=False, help="Also what takes some seconds; see below.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say how well the model knows DATA, with PCA at the same latent size beside it.
+
+    mse is the mean squared error of the reconstruction in the units of DATA, r2 the
+    share of the variance that it explains, and bits the information about a row that
+    it keeps. nll (by how much the decoder is wrong) and rate (what the code costs) are
+    nats per row, and so is score, which is higher for more usual rows. active_units
+    are the latents in use, collapsed those that tell nothing. Evaluate on rows that
+    fit has not seen.
+
+    With --labels, probe_accuracy is the share of labels (probe_r2 the share of the
+    variance of numbers) that a linear model gets right from the codes alone.
+
+    With --full, trustworthiness and continuity say from 0 to 1 whether neighbours
+    stay neighbours in the code, and for variational models log_likelihood is a closer
+    bound than score; mutual_information is what codes tell of rows, and aggregate_gap
+    how far all codes together are from the prior that samples are drawn from.
+
+    For example:
+
+        narrows evaluate m.safetensors digits:test
+        narrows evaluate m.safetensors new.csv --labels kinds.csv --full
+        narrows evaluate m.safetensors new.csv --json
+    """
+    from narrows.cli import tables
+    from narrows.cli.labels import read_labels
+
+    check_model(model)
+    rows = read_data(data)
+    y = None if labels is None else read_labels(labels, rows)[0]
+    fitted = load_autoencoder(model)
+    metrics = fitted.evaluate(rows, y, full=full)
+    if json:
+        tables.print_json(metrics)
+    else:
+        tables.print_metrics(metrics, f"{model} on {' '.join(data)}, {count_for(fitted, rows)} rows")

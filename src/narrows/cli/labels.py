@@ -1,0 +1,50 @@
+"""Labels of rows, as a command names them: a column of the data, or a file of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from narrows.cli.options import read_data
+
+
+def read_labels(name: str, rows: Any) -> tuple[Any, tuple[str, ...]]:
+    """One label per row, and the column of ``rows`` that they stand in, if they do."""
+    if Path(name).is_file():
+        return _only(read_data(name), name), ()
+    import pyarrow as pa
+
+    if not isinstance(rows, pa.Table):
+        raise ValueError(
+            f"--labels '{name}' is no file, and the data are no table in memory, which alone has columns; give a file"
+            " with one label per row."
+        )
+    if rows.column_names.count(name) != 1:
+        close = ", ".join(rows.column_names[:12]) + (" …" if rows.num_columns > 12 else "")
+        raise ValueError(
+            f"--labels '{name}' is neither a file nor one of the columns {close}; name one of these."
+        )
+    return rows.column(name).to_pylist(), (name,)
+
+
+def _only(found: Any, name: str) -> Any:
+    """The one column of a file."""
+    import numpy as np
+    import pyarrow as pa
+
+    if isinstance(found, pa.Table):
+        if found.num_columns != 1:
+            raise ValueError(
+                f"--labels '{name}' has {found.num_columns} columns, expected one; give a file with one label per row."
+            )
+        return found.column(0).to_pylist()
+    return np.asarray(found)
+
+
+def meant(label: str, classes: Any) -> Any:
+    """The label that a word on the command line means: itself, or the number that it writes.
+
+    >>> meant("3", [1, 3]), meant("no", ["no", "yes"])
+    (3, 'no')
+    """
+    return next((known for known in classes if str(known) == label), label)
