@@ -88,11 +88,11 @@ class Verbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         number = tasks.layer_number(self.fitted_, layer)
         if number is not None:
-            return self._answered(lambda rows, _: self._features(rows, number), X, out)
+            return self._answered(lambda rows, _: self._encoded(rows, number), X, out)
         names = None if out is None else list(self.get_feature_names_out())
-        return self._answered(lambda rows, _: self._features(rows), X, out, names)
+        return self._answered(lambda rows, _: self._encoded(rows), X, out, names)
 
-    def _features(self, rows: Any, layer: int | None = None) -> np.ndarray:
+    def _encoded(self, rows: Any, layer: int | None = None) -> np.ndarray:
         return tasks.encode(self.fitted_, rows, layer).astype(_precision(rows), copy=False)
 
     def _answered(
