@@ -28,6 +28,7 @@ VERBS = [
     "detect",
     "denoise",
     "impute",
+    "report",
     "info",
 ]
 
@@ -230,6 +231,8 @@ def test_info_of_a_model(models, capsys):
     assert {"format", "spec", "schema", "versions", "params", "training"} <= set(facts)
     assert main(["info", f"{models}/table.safetensors"]) == 0
     shown = capsys.readouterr().out
+    kept = facts["history"][facts["training"]["kept_epoch"] - 1]
+    assert kept["val_loss"] == min(row["val_loss"] for row in facts["history"])
     assert "MLP(hidden=(512, 256)" in shown and "torch" in shown and "rows, " in shown, shown
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +53,63 @@ def test_a_sound_and_a_table(capsys):
         np.load("rows-denoised.npy"), nw.load("ae.safetensors").reconstruct(np.load("rows.npy"))
     )
     assert "wrote rows-denoised.npy: 50 rows" in capsys.readouterr().out
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The shapes of what is drawn, before and after."""
+    from narrows.report import before_after
+
+    shapes, draw = [], before_after._signals
+
+    def spy(before, after, ink):
+        shapes.append([[x.shape for x in some] for some in (before, after)])
+        return draw(before, after, ink)
+
+    monkeypatch.setattr(before_after, "_signals", spy)
+    return shapes
+
+
+def test_the_beginning_of_a_long_series_is_drawn(drawn):
+    rng = np.random.default_rng(0)
+    series = np.sin(np.arange(6000) / 9)[:, None] + 0.1 * rng.normal(size=(6000, 2))
+    ae = nw.Autoencoder(2, input=nw.inputs.Signals(window=64), backbone="conv1d", max_epochs=1).fit(series)
+    ae.save("m.safetensors")
+    for name, rows in (("long", series), ("short", series[:100])):
+        np.save(f"{name}.npy", rows)
+        assert run(f"denoise m.safetensors {name}.npy --picture {name}.png --report {name}.html --quiet") == 0
+    assert drawn == 2 * [[[(4000, 2)]] * 2] + 2 * [[[(100, 2)]] * 2]
+    np.save("several.npy", np.stack([series, series]))
+    assert run("denoise m.safetensors several.npy --picture several.png --quiet") == 0
+    assert drawn[-1] == [[(4000, 2)] * 2] * 2
+    columns = "\n".join(f"{a},{b}" for a, b in series[:5000])
+    Path("s.csv").write_text(f"a,b\n{columns}\n")
+    assert (
+        run("fit s.csv --task denoise --set input=signals --set input.window=64 --out f.safetensors --quiet")
+        == 0
+    )
+    assert run("denoise f.safetensors s.csv --report s.html --quiet") == 0
+    assert drawn[-1] == [[(4000, 2)]] * 2
+
+
+def test_rows_of_a_table_are_drawn_one_by_one(drawn, capsys):
+    rng = np.random.default_rng(0)
+    rows = "\n".join(f"{a},{b},{c},x{int(c > 0)}" for a, b, c in rng.normal(size=(60, 3)))
+    Path("text.csv").write_text(f"a,b,c,k\n{rows}\n,1.0,2.0,x1\n")
+    Path("numbers.csv").write_text(
+        "a,b,c\n,1.0,2.0\n" + "".join(f"{line[:-3]}\n" for line in rows.splitlines())
+    )
+    for name in ("text", "numbers"):
+        assert run(f"fit {name}.csv --out {name}.safetensors --set max_epochs=1 --quiet") == 0
+    assert run("denoise numbers.safetensors numbers.csv --picture n.png --report n.html --quiet") == 0
+    assert drawn == 2 * [[[(3,)] * 8] * 2]
+    capsys.readouterr()
+    for option in ("--picture t.png", "--report t.html"):
+        assert run(f"denoise text.safetensors text.csv --out t.csv {option}") == 2
+        said = capsys.readouterr().err
+        assert "'k'" in said and option.split()[0] in said and "Traceback" not in said
+    assert not any(Path(name).exists() for name in ("t.csv", "t.png", "t.html"))
+    assert run("denoise text.safetensors text.csv --out t.csv --quiet") == 0
 
 
 @pytest.mark.parametrize(

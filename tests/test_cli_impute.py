@@ -129,3 +129,31 @@ def test_names_are_left_out_and_the_page_speaks_in_units(tmp_path, capsys):
     assert filled["name"].equals(frame["name"]) and not filled.isna().any().any()
     text = page.read_text()
     assert " days<" in text and "in σ" in text and "probability" in text
+
+
+def test_the_page_of_images_has_a_column_for_each_pixel(tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.random((12, 15, 15)).astype(np.float32)
+    nw.Autoencoder(2, max_epochs=1).fit(images).save(tmp_path / "m.safetensors")
+    images[:2, 2:5, 3:6] = np.nan
+    np.save(tmp_path / "x.npy", images)
+    out, page = tmp_path / "y.npy", tmp_path / "gaps.html"
+    words = ["impute", str(tmp_path / "m.safetensors"), str(tmp_path / "x.npy"), "--out", str(out)]
+    assert main([*words, "--report", str(page), "--quiet"]) == 0
+    assert not np.isnan(np.load(out)).any()
+    text = page.read_text()
+    assert "18 of 2700 values were missing, in 2 of 12 rows" in text
+    assert "x33<" in text and "200 columns of 225" in text
+
+
+@pytest.mark.filterwarnings("default:.*not seen")
+def test_the_page_counts_no_category_that_is_new(tmp_path):
+    frame = pd.DataFrame({"a": np.arange(40.0), "kind": ["x", "y"] * 20})
+    frame.loc[0, "a"] = frame.loc[1, "kind"] = None
+    ae = nw.Autoencoder(2, corruption=nw.corruptions.Masking(0.3), max_epochs=1).fit(frame)
+    nw.Imputer(ae).fit(frame).save(tmp_path / "m.safetensors")
+    frame.loc[5:9, "kind"] = "z"
+    frame.to_parquet(tmp_path / "x.parquet")
+    words = ["impute", str(tmp_path / "m.safetensors"), str(tmp_path / "x.parquet"), "--quiet"]
+    assert main([*words, "--report", str(tmp_path / "gaps.html")]) == 0
+    assert "2 of 80 values were missing, in 2 of 40 rows" in (tmp_path / "gaps.html").read_text()

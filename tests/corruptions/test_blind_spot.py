@@ -51,6 +51,26 @@ def test_columns_stay_in_their_column():
     assert torch.equal(x_in % 3, x % 3) and not torch.equal(x_in, x)
 
 
+@pytest.mark.parametrize(
+    ("columns", "share"), [(1, 0.25), (3, 0.25), (4, 0.25), (6, 0.25), (10, 0.06), (5, 1.0)]
+)
+def test_columns_are_hidden_evenly_and_each_behind_another_row(columns, share):
+    """A row whose columns all came from one other row would look like one that is whole."""
+    x = torch.arange(4000.0 * columns).view(4000, columns)
+    x_in, target = built(BlindSpot(share), (columns,)).hidden(x, generator(0))
+    hidden = ~target.isnan()
+    assert torch.equal(x_in != x, hidden)
+    least = math.floor(share * columns)
+    assert set(hidden.sum(1).tolist()) <= {least, math.ceil(share * columns)}
+    assert float(hidden.float().mean()) == pytest.approx(share, abs=0.03)
+    assert (hidden.float().mean(0) - share).abs().max() < 0.04, "no column more often than others"
+    if share == 1.0:
+        donors = (x_in // columns).long()
+        assert (donors[:, 1:] != donors[:, :1]).any()
+    again = built(BlindSpot(share), (columns,)).hidden(x, generator(0))[0]
+    assert torch.equal(again, x_in)
+
+
 def test_the_gradient_ignores_what_can_be_seen():
     spec = Spec.resolved(Vectors(), BlindSpot(0.3), MLP(hidden=()), None, Normal(), ())
     net = Net(spec, Shapes(row=(5,), latent_dim=2, missing=True))
@@ -95,6 +115,18 @@ def test_impulses_are_found_and_flat_regions_are_not():
     assert not impulses(x, (0.0, 1.0)).any() and not impulses(x, ()).any()
 
 
+@pytest.mark.parametrize("span", [None, 0.2, 1.0])
+def test_what_is_an_impulse_does_not_depend_on_the_rows_beside_it(span):
+    gen = generator(0)
+    x = 0.95 + 0.01 * torch.rand(1, 1, 8, 8, generator=gen)
+    x[0, 0, 3, 3] = 1.0
+    wild = 20 * torch.rand(1, 1, 8, 8, generator=gen) - 10
+    part = built(BlindSpot(0.1, (1.0,), span), (1, 8, 8))
+    alone, beside = part.found(x), part.found(torch.cat([x, wild]))
+    assert torch.equal(alone, beside[:1])
+    assert bool(alone.any()) is (span != 1.0), "a tenth of the span is the least"
+
+
 def test_impulses_are_always_hidden_and_never_targets():
     x = torch.full((1, 1, 16, 16), 0.5)
     x[0, 0, 4, 4] = 1.0
@@ -116,7 +148,8 @@ def test_noise_that_goes_with_the_signal_is_met_on_average(curve):
 
 @pytest.mark.parametrize(
     ("make", "said"),
-    [(lambda: BlindSpot(1.5), "1.5"), (lambda: BlindSpot(-0.1), "-0.1"), (lambda: GaussianCurve(-1), "-1"),
+    [(lambda: BlindSpot(1.5), "1.5"), (lambda: BlindSpot(-0.1), "-0.1"), (lambda: BlindSpot(span=0.0), "span=0.0"),
+     (lambda: GaussianCurve(-1), "-1"),
      (lambda: GaussianCurve(0.5, (1, 2)), r"\(1, 2\)"), (lambda: GaussianCurve(0.5, (0, 0, -2)), "-2")],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(make, said):

@@ -243,9 +243,27 @@ def test_a_fitted_autoencoder_is_used_as_it_is(plane):
 
 def test_an_unfitted_one_is_cloned_and_keeps_its_own_corruption(plane):
     ae = nw.recipes.denoising(4, noise=0.7, max_epochs=2)
-    fitted = nw.Denoiser(ae, noise=0.1).fit(plane).ae_
+    fitted = nw.Denoiser(ae).fit(plane).ae_
     assert fitted is not ae and not hasattr(ae, "fitted_")
     assert fitted.fitted_.spec.corruption == nw.corruptions.Gaussian(0.7)
+
+
+@pytest.mark.parametrize("noise", [0.1, (0, 0.1), "blind", SaltPepper(0.1)])
+def test_two_kinds_of_noise_at_once_are_refused(noise, plane):
+    ae = nw.recipes.denoising(4, noise=0.7, max_epochs=1)
+    with pytest.raises(ValueError, match="leave noise='auto'"):
+        nw.Denoiser(ae, noise=noise).fit(plane)
+    nw.Denoiser(ae, noise=noise).fit(plane, plane + 0.0)  # targets say what noise is
+
+
+@pytest.mark.parametrize("part", ["shift", nw.corruptions.Binarise()])
+def test_what_moves_the_targets_is_no_noise(part):
+    clean, noisy = fields(8, 12)
+    with pytest.raises(ValueError, match="no noise to take out"):
+        nw.Denoiser(noise=part, max_epochs=1).fit(clean)
+    with pytest.raises(ValueError, match="no noise to take out"):
+        nw.Denoiser(nw.Autoencoder(2, corruption=part, max_epochs=1)).fit(clean)
+    nw.Denoiser(noise=part, max_epochs=1).fit(noisy, clean)
 
 
 def test_other_noise_is_a_corruption(plane):

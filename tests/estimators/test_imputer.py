@@ -397,12 +397,19 @@ def test_a_model_whose_answers_run_away_still_fills(recipe, seed):
     assert np.isfinite(imputer.transform(far)).all() and np.isfinite(imputer.sample(far, 2)).all()
 
 
-def test_images_with_holes_of_a_fitted_model():
+def test_more_members_than_rows_are_as_many_as_there_are_rows():
+    _, holed = drawn(20, 0)
+    assert len(nw.Imputer(members=30).fit(holed).models_) <= 20
+
+
+def test_images_with_holes_of_a_fitted_model(tmp_path):
     images = RNG.random((60, 1, 8)).repeat(8, 1)
     ae = nw.recipes.linear(8, input="images", max_epochs=60).fit(images)
     holed = images[:5].copy()
     holed[:, 2:5, 3:6] = np.nan
-    filled = nw.Imputer(ae).fit(images).transform(holed)
+    imputer = nw.Imputer(ae).fit(images)
+    filled = imputer.transform(holed)
+    assert np.array_equal(np.load(imputer.transform(holed, out=tmp_path / "f.npy")), filled)
     assert np.abs(filled - images[:5]).max() < 0.3
     assert np.array_equal(filled[:, :2], images[:5, :2])
 

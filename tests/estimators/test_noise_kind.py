@@ -4,9 +4,11 @@ import dataclasses
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import narrows as nw
+from narrows.backbones import MLP
 from narrows.estimators import _denoising
 from narrows.estimators._noise_kind import kind_of
 
@@ -150,6 +152,64 @@ def test_blind_on_columns():
     assert np.square(answer - clean).mean() < 0.5 * np.square(noisy - clean).mean()
 
 
+def few(epochs):
+    """The default for columns, smaller."""
+    backbone, end = MLP((64,), activation="silu"), {"patience": None, "validation_fraction": 0.0}
+    return nw.Autoencoder(32, backbone=backbone, max_epochs=epochs, batch_size=32, **end)
+
+
+@pytest.mark.parametrize("columns", [3, 4, 5, 6])
+def test_blind_on_few_columns(columns):
+    rng = np.random.default_rng(1)
+    clean = np.repeat(rng.normal(size=(1000, 1)), columns, 1)
+    noisy = clean + 0.3 * rng.normal(size=clean.shape)
+    denoiser = nw.Denoiser(few(30), noise="blind").fit(noisy)
+    best = 0.09 / (columns - 1)  # the mean of the other columns
+    assert np.square(denoiser.transform(noisy) - clean).mean() < 0.5 * (best + 0.09)
+
+
+def test_blind_on_columns_goes_to_the_end():
+    rows = np.random.default_rng(0).normal(size=(60, 4))
+    history = nw.Denoiser(noise="blind", max_epochs=15).fit(rows).ae_.history_
+    assert len(history) == 15 and "val_loss" not in history[-1]
+
+
+def test_blind_hides_more_of_columns_than_of_pictures(small):
+    X = fields(8, 24)
+    for rows, share in ((X.reshape(8, -1)[:, :5], 0.25), (X, 0.06), (list(X.reshape(8, -1)), 0.06)):
+        spec = nw.Denoiser(noise="blind", max_epochs=1).fit(rows).ae_.fitted_.spec
+        assert spec.corruption == nw.corruptions.BlindSpot(share)
+
+
+def test_blind_on_a_table_with_categories_and_gaps():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=1000)
+    clean = np.stack([z, z, 2 * z], 1)
+    noisy = clean + 0.3 * rng.normal(size=clean.shape) * [1, 1, 2]
+    X = pd.DataFrame(noisy, columns=["a", "b", "c"]).assign(k=np.where(z > 0, "x", "y"))
+    X.loc[::10, "a"] = np.nan
+    answer = nw.Denoiser(few(30), noise="blind").fit(X).transform(X)
+    there = X[["a", "b", "c"]].notna().to_numpy()
+    for j, name in enumerate("abc"):
+        error, before = (
+            np.square(some[there[:, j], j] - clean[there[:, j], j]).mean()
+            for some in (answer[["a", "b", "c"]].to_numpy(), noisy)
+        )
+        assert error < before, name
+
+
+def test_an_answer_to_a_picture_with_impulses_does_not_depend_on_others(small):
+    clean = fields(6, 24)
+    X = np.where(np.random.default_rng(0).random(clean.shape) < 0.05, 1.0, clean)
+    denoiser = nw.Denoiser(max_epochs=1).fit(X)
+    corruption = denoiser.ae_.fitted_.spec.corruption
+    assert len(corruption.impulses) == 1 and corruption.span == pytest.approx(1.0)
+    dim = np.clip(0.1 * X[:1] + 0.88, 0, 1)
+    dim[0, 10, 10] = 1.0
+    beside = denoiser.transform(np.concatenate([dim, 4 * X[1:2]]))[:1]
+    assert np.allclose(denoiser.transform(dim), beside, atol=1e-5)
+
+
 def test_a_constant_picture_with_impulses_comes_back_constant(small):
     X = salt_pepper(np.full((4, 70, 70), 0.4), 0.1, high=1.0)
     denoiser = nw.Denoiser(max_epochs=6).fit(X)
@@ -173,3 +233,13 @@ def test_impulses_in_every_kind_of_data(small, layout, tmp_path):
     answer = denoiser.transform(X)
     assert [np.shape(a) for a in answer] == [np.shape(x) for x in X]
     assert all(np.isfinite(a).all() for a in answer)
+
+
+@pytest.mark.parametrize("sigma", [1.0, 4.0])
+def test_detail_of_tiny_pictures_is_no_noise(sigma):
+    """Of 8×8 digits neighbouring pixels tell little, but no direction among them all varies less than noise does."""
+    clean = nw.datasets.digits().x_train
+    noisy = clean + sigma * np.random.default_rng(0).normal(size=clean.shape)
+    denoiser = nw.Denoiser(max_epochs=1).fit(noisy)
+    assert denoiser.noise_kind_ == "gaussian"
+    assert denoiser.noise_level_ == pytest.approx(sigma, rel=0.2)

@@ -192,3 +192,20 @@ def test_values_in_words():
     moment = Column("a", "time", "timestamp[us]")
     assert moment.text(0.4) == "1970-01-01" and moment.text(3661.2) == "1970-01-01 01:01:01"
     assert moment.width(90.0) == "1.5 minutes" and moment.width(0.25) == "0.25 seconds"
+
+
+# Corners
+
+
+def test_a_dictionary_of_nothing_is_said_to_be_missing():
+    nothing = pa.DictionaryArray.from_arrays(pa.array([0, 0], pa.int8()), pa.array([GAP]))
+    with pytest.raises(ValueError, match="'k' is missing in every row"):
+        Table().learn(pa.table({"a": [1.0, 2.0], "k": nothing}))
+
+
+def test_arrays_of_the_other_order_of_bytes():
+    X = np.array([[1.0, GAP], [2.0, 3.0]])
+    other = X.astype(X.dtype.newbyteorder("S"))
+    schema = Table().learn(other)
+    assert schema == Table().learn(X)
+    np.testing.assert_array_equal(schema.rows(other), X)

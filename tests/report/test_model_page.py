@@ -6,6 +6,7 @@ import runpy
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import narrows as nw
@@ -84,6 +85,19 @@ def test_rows_are_shown_by_their_shape():
     counts = np.random.default_rng(0).poisson(1.0, (30, 70))
     schema = nw.inputs.Counts().learn(counts)
     assert isinstance(view_of(schema, schema.rows(counts)[:]), ValuesView)
+
+
+def test_a_category_that_is_not_known_is_no_gap():
+    frame = pd.DataFrame({"a": np.arange(8.0), "kind": [*"xyxyxy", None, "y"]})
+    schema = nw.inputs.Table().learn(frame)
+    frame.loc[0, "kind"] = "z"
+    with pytest.warns(UserWarning, match="not seen"):
+        view = view_of(schema, schema.rows(frame))
+    assert view.said_value(1, float(view.rows[0, 1])) == "a category not seen"
+    assert view.said_value(1, float(view.rows[6, 1])) == "–"
+    assert view.facts()["missing values"] == "1 of 16"
+    (table,) = view.examples(view.rows)
+    assert table.rows[1][2] == "12.5"
 
 
 def test_a_table_shows_its_own_values():

@@ -12,6 +12,7 @@ from narrows.cli.options import Json, Quiet, check_model, count, load_model, out
 from narrows.cli.verbs import Data, Model
 
 SHOWN = 8  # pairs in a picture
+SAMPLES = 4000  # of a long series in a picture
 
 
 def denoise(
@@ -32,7 +33,8 @@ def denoise(
         ),
     ] = None,
     picture: Annotated[
-        Path | None, Parameter(help="A .png of the first pictures, or signals, before (above) and after.")
+        Path | None,
+        Parameter(help="A .png of the first pictures, signals or rows of numbers, before (above) and after."),
     ] = None,
     report: Annotated[
         Path | None, Parameter(help="A page (.html) with the same, and what is known of the noise.")
@@ -70,6 +72,8 @@ def denoise(
                     f"{name} '{given}' is not a {ending} name; name it for example before-after{ending}."
                 )
     fitted = as_denoiser(load_model(model), model)
+    if picture is not None or report is not None:
+        check_drawn(fitted.ae_.fitted_.schema, "--report" if picture is None else "--picture")
     rows = read_data(data)
     fitted.ae_.set_params(verbose=0 if quiet or json else 1)
     fitted.transform(rows, out=path, level=level)
@@ -123,15 +127,13 @@ def draw(
     level: float | None,
     facts: dict[str, Any],
 ) -> None:
-    """The first pictures, or signals, of rows before and after, as a .png, and on a page."""
+    """The first pictures, signals or rows of numbers before and after, as a .png, and on a page."""
     from narrows.atomic import atomic_path
     from narrows.report.before_after import before_after, page
 
-    if hasattr(rows, "picture"):  # files of several sizes
-        some = [rows.picture(i) for i in range(min(SHOWN, len(rows)))]
-    else:
-        some = rows[:SHOWN] if len(rows) > SHOWN else rows
-    after = fitted.transform(some, level=level)
+    schema = fitted.ae_.fitted_.schema
+    some = first(rows, schema)
+    some, after = (numbers(x, schema) for x in (some, fitted.transform(some, level=level)))
     if picture is not None:
         with atomic_path(picture) as temporary:
             temporary.write_bytes(before_after(some, after))
@@ -139,3 +141,58 @@ def draw(
         html = page(some, after, facts, f"Without noise: {facts['data']}").html()
         with atomic_path(report) as temporary:
             temporary.write_text(html, encoding="utf-8")
+
+
+def check_drawn(schema: Any, option: str) -> None:
+    """Refuse to draw what is not numbers alone."""
+    from narrows.inputs.text import TextSchema
+
+    columns = getattr(schema, "columns", ())
+    others = [f"column {c.name!r}, which holds none" for c in columns if c.kind != "number"]
+    if isinstance(schema, TextSchema):
+        others = ["texts"]
+    if others:
+        raise ValueError(
+            f"{option} draws pictures, signals and rows of numbers, but the model was fitted on {others[0]}: leave"
+            f" {option} out."
+        )
+
+
+def first(rows: Any, schema: Any) -> Any:
+    """Some of the rows that are read first: as many pictures as are shown, the beginnings of long series."""
+    if hasattr(rows, "picture"):  # files of several sizes
+        return [rows.picture(i) for i in range(min(SHOWN, len(rows)))]
+    if not getattr(schema, "windowed", False):
+        return rows[:SHOWN] if count(rows) > SHOWN else rows
+    most = max(SAMPLES, schema.window)
+    if isinstance(rows, list):
+        return [x[:most] for x in rows[:SHOWN]]
+    if one_series(rows, schema):
+        return rows[:most]
+    return rows[:SHOWN] if len(rows.shape) == 2 else rows[:SHOWN][:, :most]
+
+
+def one_series(rows: Any, schema: Any) -> bool:
+    """Whether rows are the samples of one long series."""
+    from narrows.sources.frames import as_frame
+
+    if not getattr(schema, "windowed", False) or isinstance(rows, list):
+        return False
+    if as_frame(rows) is not None or hasattr(rows, "schema"):
+        return True
+    return len(rows.shape) == 1 or (
+        len(rows.shape) == 2 and (rows.shape[1] == schema.channels or rows.shape[1] != schema.features)
+    )
+
+
+def numbers(rows: Any, schema: Any) -> Any:
+    """What is drawn of rows, one after the other: of frames the model's own columns, a long series as one."""
+    from narrows.sources.frames import as_frame
+
+    alone, frame = one_series(rows, schema), as_frame(rows)
+    if frame is not None:
+        names = [name for name in schema.names or frame.columns if name in frame.columns]
+        rows = frame.select(names).to_numpy().astype(float)
+    elif hasattr(rows, "toarray"):
+        rows = rows.toarray()
+    return [rows] if alone else rows

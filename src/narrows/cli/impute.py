@@ -92,9 +92,11 @@ def _write_report(imputer: Any, rows: Any, path: Path, title: str, seed: int) ->
         part if isinstance(part, np.ndarray) else np.asarray(gaps.rows(schema, part)[:])
         for part in imputer.intervals(rows, random_state=seed)
     ]
+    # Of an image each pixel is a column.
+    several = [part.reshape(len(part), -1) for part in (*several, imputer.certainty(rows))]
     names = schema.names or [f"x{i}" for i in range(several[0].shape[1])]
     columns = getattr(schema, "columns", None) or [Column(name, "number", "double") for name in names]
-    html = page(*several, imputer.certainty(rows), columns, title).html()
+    html = page(*several, columns, title).html()
     with atomic_path(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
 

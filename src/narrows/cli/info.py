@@ -95,7 +95,8 @@ def summary(document: dict[str, Any]) -> dict[str, Any]:
     facts["trained on"] = f"{training['rows']} rows, {training['validation_rows']} more held out"
     facts["training"] = f"{training['epochs']} epochs in {training['seconds']:.1f} s ({training['stopped']})"
     if history:
-        kept = min(history, key=lambda row: row.get("val_loss", -row["epoch"]))
+        # The epoch whose weights the model has; files of earlier versions do not say which.
+        kept = history[training.get("kept_epoch", 0) - 1]
         loss = "val_loss" if "val_loss" in kept else "loss"
         facts[loss] = f"{kept[loss]:.5g}, epoch {kept['epoch']}"
     facts["seed"] = document["seed"]
@@ -119,10 +120,13 @@ def said(part: Any) -> str:
 
 def _schema_facts(rows: Any, facts: dict[str, Any]) -> dict[str, Any]:
     """What a fit would take the rows for; a table's columns are told what each of them is to it."""
+    from narrows.inputs.lazy import is_lazy
     from narrows.inputs.schemas import infer
 
     try:
         part = infer(rows)
+        if is_lazy(rows):  # nothing is said of its columns: no pass over all of it
+            return {"input": type(part).__name__}
         schema = part.learn(rows)
     except (TypeError, ValueError) as error:
         return {"input": None, "why": str(error)}

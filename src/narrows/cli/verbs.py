@@ -137,6 +137,7 @@ def fit(
         denoising                 learns to undo noise
         sparse, kl_sparse, topk   many features, few of them active
         contractive               codes that small changes do not move
+        concrete                  a code of columns that it picks
         variational               codes with a distribution: samples, scores
         beta_variational          the same, with a weight on the distribution
         convolutional, convolutional_variational, denoising_convolutional
@@ -178,8 +179,8 @@ def fit(
     made.save(path)
 
     model = getattr(made, "ae_", made)
-    # What the model is: its weights are those of the best epoch.
-    kept = min(model.history_, key=lambda row: row.get("val_loss", -row["epoch"]), default={})
+    # The epoch whose weights the model has.
+    kept = model.history_[model.fitted_.training["kept_epoch"] - 1] if model.history_ else {}
     facts = {
         "model": str(path),
         **({"task": task} if task else {}),

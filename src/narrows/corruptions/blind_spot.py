@@ -4,6 +4,7 @@ Batson & Royer 2019, "Noise2Self")."""
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +22,7 @@ ALIKE = 0.5  # share of an entry's surroundings with its very value beyond which
 @dataclass(frozen=True)
 class BlindSpot:
     """A share of the entries of a picture or signal is replaced, in all channels at once, by others around them;
-    in rows of columns by what another row of the batch has there.
+    in rows of columns by what other rows of the batch have there, each entry another's.
 
     Whoever must say what a hidden entry was, given its neighbours, can do no better than E[signal there |
     neighbours], provided that the noise of an entry has mean zero and tells nothing of its neighbours'.  So the
@@ -29,22 +30,31 @@ class BlindSpot:
     corruption like others.  The median of what is around would be a better guess, and a network would learn to
     trust what stands there.
 
-    ``share``     of the entries, hidden at random.
+    ``share``     of the entries, hidden at random; in rows of columns as evenly as can be, for a row of which
+                  most is hidden looks like one that is whole.
     ``impulses``  values, in scaled units, that stand for no measurement, such as salt, pepper and dead pixels.
-                  Entries with one of them that disagree with their surroundings are always hidden, behind the
-                  median of these, also at answering, and never a target.
+                  Entries with one of them that disagree with their surroundings are hidden at every step,
+                  behind the median of these, and never a target.  A ``Denoiser`` hides them also when it
+                  answers; other models see them there.
+    ``span``      how far the data range, in scaled units, which says how much an impulse differs from what is
+                  around it.  None: as far as the impulses, or where they have one value as each row does.
 
     >>> BlindSpot(0.1)
-    BlindSpot(share=0.1, impulses=())
+    BlindSpot(share=0.1, impulses=(), span=None)
     """
 
     share: float = 0.06
     impulses: tuple[float, ...] = ()
+    span: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
             raise ValueError(
                 f"BlindSpot got share={self.share!r}, but needs a share of the entries: pass 0 ≤ share ≤ 1."
+            )
+        if self.span is not None and not 0 < self.span < math.inf:
+            raise ValueError(
+                f"BlindSpot got span={self.span!r}, but needs how far the data range: pass a number > 0, or None."
             )
         object.__setattr__(self, "impulses", tuple(float(value) for value in self.impulses))
 
@@ -57,19 +67,21 @@ class _BlindSpot(nn.Module):
 
     def __init__(self, part: BlindSpot):
         super().__init__()
-        self.share, self.impulses = part.share, part.impulses
+        self.share, self.impulses, self.span = part.share, part.impulses, part.span
 
     def forward(self, x: Tensor, gen: torch.Generator) -> Tensor:
         return self.hidden(x, gen)[0]
 
     def hidden(self, x: Tensor, gen: torch.Generator) -> tuple[Tensor, Tensor]:
         """Rows with some entries hidden, and what those were: NaN at all others, and at impulses."""
-        some = uniform(x[:, :1] if x.ndim > 2 else x, gen) < self.share
-        some, never = some.expand_as(x), self.found(x)
         if x.ndim == 2:
-            ahead = 1 + int(torch.randint(max(1, len(x) - 1), (), generator=gen, device=x.device))
-            x_in = torch.where(some, x.roll(ahead, 0), x)
+            some, never = evenly(x, self.share, gen), torch.zeros_like(x, dtype=torch.bool)
+            ahead = 1 + torch.randint(max(1, len(x) - 1), x.shape[1:], generator=gen, device=x.device)
+            other = (torch.arange(len(x), device=x.device)[:, None] + ahead) % max(1, len(x))
+            x_in = torch.where(some, x.gather(0, other), x)
         else:
+            some = (uniform(x[:, :1], gen) < self.share).expand_as(x)
+            never = self.found(x)
             good = by_neighbours(x, never)
             around = windows(torch.where(never, torch.full_like(x, torch.nan), good), some)
             drawn = torch.where(around.isnan(), -torch.ones_like(around), uniform(around, gen))
@@ -80,13 +92,24 @@ class _BlindSpot(nn.Module):
 
     def found(self, x: Tensor) -> Tensor:
         """Which entries of rows are impulses."""
-        return impulses(x, self.impulses)
+        return impulses(x, self.impulses, self.span)
 
 
-def impulses(x: Tensor, values: tuple[float, ...]) -> Tensor:
+def evenly(x: Tensor, share: float, gen: torch.Generator) -> Tensor:
+    """A share of the entries of rows (n, features), of each row as many, but for what is left of a whole number.
+
+    >>> some = evenly(torch.zeros(1000, 4), 0.3, torch.Generator().manual_seed(0))
+    >>> some.sum(1).unique().tolist(), round(float(some.float().mean()), 2)
+    ([1, 2], 0.3)
+    """
+    many = (share * x.shape[1] + uniform(x[:, :1], gen)).floor()
+    return uniform(x, gen).argsort(1).argsort(1) < many
+
+
+def impulses(x: Tensor, values: tuple[float, ...], span: float | None = None) -> Tensor:
     """Which entries of pictures (n, channels, height, width) or signals (n, channels, time) have one of these
     values, and differ from the median of those around them that have none.  A flat region of such a value,
-    as paper that is white throughout, is none.
+    as paper that is white throughout, is none.  ``span`` as in :class:`BlindSpot`; several values have their own.
 
     >>> impulses(torch.tensor([[[0.4, 0.4, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0]]]), (1.0,)).nonzero()[:, 2].tolist()
     [2]
@@ -94,11 +117,16 @@ def impulses(x: Tensor, values: tuple[float, ...]) -> Tensor:
     found = torch.zeros_like(x, dtype=torch.bool)
     if not values or x.ndim < 3 or not x.numel():
         return found
-    span = max(values) - min(values) or float(x.max() - x.min())
+    known = max(values) - min(values) or span
+    if known is None:  # of each row alone, whatever stands beside it
+        rows = x.flatten(1)
+        wide = (rows.amax(1) - rows.amin(1)).view(-1, *[1] * (x.ndim - 1)).expand_as(x)
+    else:
+        wide = torch.full_like(x, known)
     pool = torch.nn.functional.avg_pool1d if x.ndim == 3 else torch.nn.functional.avg_pool2d
     candidates, flat = found.clone(), found.clone()
     for value in values:
-        here = (x - value).abs() <= SAME * span
+        here = (x - value).abs() <= SAME * wide
         alike = pool(here.to(x.dtype), 2 * REACH + 1, 1, REACH, count_include_pad=False)
         candidates |= here
         flat |= here & (alike > ALIKE)
@@ -106,7 +134,7 @@ def impulses(x: Tensor, values: tuple[float, ...]) -> Tensor:
     around = windows(torch.where(candidates, torch.full_like(x, torch.nan), x), looked)
     # Where there are none but candidates around, they have to do.
     middle = torch.where((~around.isnan()).any(1), around.nanmedian(1)[0], windows(x, looked).nanmedian(1)[0])
-    found[looked] = (x[looked] - middle).abs() > APART * span
+    found[looked] = (x[looked] - middle).abs() > APART * wide[looked]
     return found
 
 

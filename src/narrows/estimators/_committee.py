@@ -70,6 +70,7 @@ def committee(
     facts = described(schema, X)
     flat = design(rows, schema.levels)
     blend = Blend.plain(flat, schema.levels, linear=True)
+    members = min(members, len(rows))  # each is fitted without some of them
     folds = rng.permutation(len(rows)) % max(members, 4)
     parts = [folds == i for i in range(members)]
     apart = len(rows) >= LEAST and all((~np.isnan(rows[~part])).any(0).all() for part in parts)

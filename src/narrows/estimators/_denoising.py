@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from narrows.backbones import MLP, Residual, Spectral
-from narrows.contracts import Part
+from narrows.contracts import Part, Shapes
 from narrows.corruptions import Gaussian, GaussianRange, Masking
 from narrows.estimators._kinds import ALPHA, unlevelled
 from narrows.estimators._noise_kind import Kind
@@ -20,6 +20,7 @@ from narrows.inputs import Images, Patches
 from narrows.inputs.scaling import Affine
 from narrows.inputs.tiles import Tiles
 from narrows.likelihoods import Normal
+from narrows.numerics import seeded
 from narrows.penalties import Recorrupted
 from narrows.spec import Spec, resolve
 
@@ -86,6 +87,25 @@ def _level(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
+def check_noise(noise: Noise, own: Any, schema: Any) -> None:
+    """Refuse a ``noise`` beside an autoencoder's ``own`` corruption, and either where it is no noise."""
+    if own is not None and noise != Noise(present=True):
+        raise ValueError(
+            f"noise was given beside an autoencoder that has corruption={own!r}, but one of them says what noise is:"
+            " leave noise='auto' to keep that corruption, or pass the autoencoder with corruption=None."
+        )
+    part = noise.part if own is None else resolve("corruption", own)
+    if part is None:
+        return
+    with seeded(0):
+        module = part.build(Shapes(schema.row, 2, schema.levels, schema.missing))
+    if getattr(module, "retargets", False):
+        raise ValueError(
+            f"{part!r} changes what is asked for as well as what is seen, so there is no noise to take out: pass one"
+            " that adds noise, such as noise='gaussian', or noise='auto' where X has noise."
+        )
+
+
 @dataclass(frozen=True)
 class Budget:
     """Steps of ``batch`` rows at a peak rate."""
@@ -111,11 +131,14 @@ def default(
     told = several and noise.level
     small = isinstance(input, Images) and schema.features <= DENSE and rows >= MANY
     if len(schema.row) == 1 or (small and not several):
+        # What is said of few hidden entries is too noisy a judge of when to stop.
+        to_the_end: dict[str, Any] = {"patience": None, "validation_fraction": 0.0} if noise.blind else {}
         return Autoencoder(
             256,
             input=input,
             backbone=MLP((512, 256), activation="silu"),
             max_epochs=100 if max_epochs is None else max_epochs,
+            **to_the_end,
             **common,
         )
     if len(schema.row) == 2:
@@ -140,9 +163,11 @@ def default(
     )
 
 
-def with_noise(spec: Spec, affine: Affine, noise: Noise, level: float | np.ndarray | None) -> Spec:
+def with_noise(
+    spec: Spec, affine: Affine, noise: Noise, level: float | np.ndarray | None, columns: bool = False
+) -> Spec:
     """The spec with a corruption, and what else learning from noisy rows takes; ``level`` is that of the noise
-    that is there, in the user's units."""
+    that is there, in the user's units; ``columns``: rows have no other axis."""
     if noise.part is not None:
         return replace(spec, corruption=noise.part)
     scale = np.asarray(affine.scale, dtype=np.float64).reshape(-1)
@@ -155,7 +180,7 @@ def with_noise(spec: Spec, affine: Affine, noise: Noise, level: float | np.ndarr
             return replace(spec, corruption=Gaussian(high))
         return replace(spec, corruption=GaussianRange(high, low, features, told))
     if not noise.level:
-        return unlevelled(spec, affine, noise.kind)
+        return unlevelled(spec, affine, noise.kind, columns)
     if level is None:  # cells of a table, whose noise has no one level
         return replace(spec, corruption=Masking(0.25))
     if isinstance(level, np.ndarray):

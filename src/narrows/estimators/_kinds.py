@@ -10,7 +10,7 @@ import torch
 
 from narrows.corruptions import BlindSpot, GaussianCurve
 from narrows.corruptions.blind_spot import by_neighbours
-from narrows.estimators._levels import LOOKS, some_of, things
+from narrows.estimators._levels import LOOKS, floor, some_of, things
 from narrows.estimators._noise_kind import Kind, kind_of
 from narrows.fitted import Fitted
 from narrows.inputs.scaling import Affine
@@ -19,6 +19,7 @@ from narrows.penalties import Recorrupted
 from narrows.spec import Spec
 
 ALPHA = 0.5  # noise that is added to noisy rows, in standard deviations of what they have
+HIDDEN = 0.25  # of the entries of rows of columns
 
 
 def kind_in(rows: Any, schema: Any, level: float | np.ndarray | None) -> Kind | None:
@@ -28,16 +29,20 @@ def kind_in(rows: Any, schema: Any, level: float | np.ndarray | None) -> Kind | 
         return None
     if schema.shared_scale is not True and schema.row[0] > 1:
         return None
-    return kind_of(things(rows), level)
+    found = kind_of(things(rows), level)
+    # In rows as small as that detail looks like noise that varies.
+    return Kind("gaussian", level) if found.name == "varying" and floor(rows) is not None else found
 
 
-def unlevelled(spec: Spec, affine: Affine, kind: Kind | None) -> Spec:
-    """The spec for noise that is more than a level, or that nothing is known of."""
+def unlevelled(spec: Spec, affine: Affine, kind: Kind | None, columns: bool) -> Spec:
+    """The spec for noise that is more than a level, or that nothing is known of; of rows of ``columns``, which
+    have few entries, more are hidden."""
     if kind is None:
-        return replace(spec, corruption=BlindSpot())
+        return replace(spec, corruption=BlindSpot(HIDDEN) if columns else BlindSpot())
     shift, scale = (float(np.mean(part)) for part in (affine.shift, affine.scale))
     if kind.curve is None:
-        return replace(spec, corruption=BlindSpot(impulses=tuple((v - shift) / scale for v in kind.values)))
+        values = tuple((v - shift) / scale for v in kind.values)
+        return replace(spec, corruption=BlindSpot(impulses=values, span=kind.span / scale))
     a, b, c = kind.curve
     curve = ((a + b * shift + c * shift**2) / scale**2, (b + 2 * c * shift) / scale, c)
     return replace(

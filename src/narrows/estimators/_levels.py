@@ -17,6 +17,10 @@ from narrows.inputs.windows import Windows
 LOOKS, SOME = 256, 4096  # pictures or signals, and rows of columns, whose noise is estimated, at most
 MANY_COLUMNS = 100  # beyond which their noise is taken to be of one level
 CLEAR = 1.02  # factor by which a component must stand out of shuffled columns
+SMALL, MANY_ROWS = (
+    512,
+    8,
+)  # entries of rows that are compared with each other, and rows for each entry, at least
 ALIKE = 1.5  # columns whose levels differ by less than that factor have one
 
 
@@ -29,7 +33,23 @@ def estimated(rows: Any, schema: Any) -> float | np.ndarray | None:
         levels = of_columns(np.asarray(_look(rows), dtype=np.float64))
         together = float(np.sqrt(np.square(levels).mean()))
         return together if levels.max() <= ALIKE * levels.min() else levels
-    return float(np.median([of_thing(thing) for thing in things(rows)]))
+    found = float(np.median([of_thing(thing) for thing in things(rows)]))
+    least = floor(rows)
+    return found if least is None else min(found, least)
+
+
+def floor(rows: Any) -> float | None:
+    """Of small pictures or signals in great number, what no direction among them varies less than: noise of one
+    level is in all of them, detail is not.  From the least eigenvalue of their covariance, which is σ²(1 − √(d/n))²
+    of noise alone (Bai & Yin 1993); None where rows are too few for that."""
+    if not isinstance(rows, np.ndarray) or rows[0].size > SMALL or len(rows) < MANY_ROWS * rows[0].size:
+        return None
+    flat = rows[evenly(len(rows), SOME)].reshape(-1, rows[0].size).astype(np.float64)
+    n, d = flat.shape
+    if n < MANY_ROWS * d:
+        return None
+    least = float(np.linalg.eigvalsh(np.cov(flat.T))[0])
+    return math.sqrt(max(least, 0.0)) / (1 - math.sqrt(d / n))
 
 
 def of_thing(thing: np.ndarray) -> float:

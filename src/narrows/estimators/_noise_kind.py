@@ -38,7 +38,7 @@ class Kind:
     ``name``    "gaussian": of one level, or nothing else is known; "impulse": some entries have values that
                 have nothing to do with what is around them; "varying": its variance depends on the signal.
     ``level``   standard deviation, of what is beside impulses, of varying noise on average.
-    ``values``  of impulses, in the user's units.
+    ``values``  of impulses, in the user's units, and the ``span`` of the data that have them.
     ``curve``   (a, b, c): varying noise has the variance a + b·s + c·s² where the signal is s.
     """
 
@@ -46,6 +46,7 @@ class Kind:
     level: float
     values: tuple[float, ...] = ()
     curve: tuple[float, float, float] | None = None
+    span: float | None = None
 
 
 def kind_of(things: Sequence[np.ndarray], level: float) -> Kind:
@@ -65,8 +66,8 @@ def kind_of(things: Sequence[np.ndarray], level: float) -> Kind:
     if not high > low:
         return Kind("gaussian", level)
     if values := _atoms(some, high - low):
-        rest = [float(noise_level(by_neighbours(x, impulses(x, values)))[0]) for x in some]
-        return Kind("impulse", float(np.median(rest)), values)
+        rest = [float(noise_level(by_neighbours(x, impulses(x, values, high - low)))[0]) for x in some]
+        return Kind("impulse", float(np.median(rest)), values, span=high - low)
     curve = _curve(some, low, high) if some[0].ndim == 4 else None
     return Kind("gaussian", level) if curve is None else Kind("varying", curve[0], curve=curve[1])
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from narrows import tasks
 from narrows.estimators import streams
-from narrows.estimators._denoising import Noise, default, turned, with_noise
+from narrows.estimators._denoising import Noise, check_noise, default, turned, with_noise
 from narrows.estimators._fitting import described, introduce, loaded, order_of, seed_of
 from narrows.estimators._kinds import kind_in, mended, trust_of
 from narrows.estimators._levels import estimated, of_thing
@@ -63,7 +63,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
     ==============  ================================================================================
 
     In rows of columns the noise is taken to be Gaussian; in tables with categories or gaps, whose noise has no
-    one level, cells are hidden instead.
+    one level, cells are hidden instead.  Under "blind" a column is answered by what the others say of it alone:
+    one that they know less well than its own noise leaves it comes back worse.
 
     Parameters
     ----------
@@ -75,8 +76,9 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         "auto", "blind": X has the noise already.  A standard deviation in the units of X, or the least and the
         largest: Gaussian noise that will come to what is clean in X.  ``"0:10 dB"``: the same as
         signal-to-noise ratios of each sound or series, which are then brought to one power.  A
-        corruption (``SaltPepper(0.1)``, also its name), in scaled units: the same for other noise.  Not
-        asked where there are clean targets.
+        corruption (``SaltPepper(0.1)``, also its name), in scaled units: the same for other noise; one that
+        changes what is asked for, too, such as ``Shift``, is refused, and so is any noise beside an
+        autoencoder that has a corruption of its own.  Not asked where there are clean targets.
     input : part or None
         How X is read.  By default pictures of 64 pixels and more on each side as ``inputs.Patches``,
         sounds and lists of 1-D arrays as ``inputs.Signals``, all else as by ``Autoencoder``.  Patches and
@@ -181,6 +183,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         own = None if given is None else given.input
         part = resolve("input", self.input if own is None else own) or input_for(X)
         schema = part.learn(X)
+        if clean is None:
+            check_noise(noise, None if given is None else given.corruption, schema)
         rows = schema.rows(X)
         if noise.relative and clean is None:
             rows = equally_loud(rows)
@@ -202,7 +206,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         if clean is not None:
             noisy, rows = more(rows)[:], more(schema.rows(clean))[:]
         elif given is None or given.corruption is None:
-            completed = partial(with_noise, noise=noise, level=level)
+            completed = partial(with_noise, noise=noise, level=level, columns=len(schema.row) == 1)
         model.fitted_ = fit_noisy(
             order.spec,
             schema,
@@ -219,6 +223,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         trust = trust_of(model.fitted_, rows, found.level) if found is not None and found.values else None
         return model, level, None if found is None else found.name, trust
 
+    @streams.names_fit
     def transform(
         self, X: Any, out: str | os.PathLike[str] | None = None, *, level: float | None = None
     ) -> Any:

@@ -10,24 +10,19 @@ import numpy as np
 from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from narrows.backbones import MLP
-from narrows.corruptions import Gaussian
 from narrows.estimators import streams
 from narrows.estimators._apart import apart, fit_apart
+from narrows.estimators._ensemble import chosen, members
 from narrows.estimators._fitting import loaded, seed_of
 from narrows.estimators._task import TaskEstimator, unwrapped
 from narrows.estimators.autoencoder import Autoencoder
 from narrows.inputs import columns
-from narrows.likelihoods import Normal
-from narrows.penalties import Trim
-from narrows.scores import Ellipsoid, Neighbours, Residual, names
+from narrows.scores import names
 from narrows.scores.combined import Combined
 from narrows.tasks import conformal
 from narrows.tasks.explain import centre_row
 
 ALPHA = 0.05  # of "auto": the share of usual rows that are called anomalies
-NOISES = (0.1, 0.3, 0.6)  # of the default members, in standard deviations of a column
-CODE = 64  # numbers in their codes: more than most rows have columns
 
 
 class AnomalyDetector(OutlierMixin, TaskEstimator):
@@ -63,6 +58,8 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
 
     A category of a table that was not seen in training adds to how odd a row is: as many nats as it is rare that
     one turns up (the share of training rows whose category no other has: :func:`narrows.inputs.columns.surprise`).
+    It adds nothing in a column of more categories than ``Table(max_levels=…)`` keeps, for nobody knows which were
+    seen; and as those that are kept are counted over calibration rows too, p-values are not exact there.
 
     Attributes
     ----------
@@ -130,7 +127,7 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
             parts = apart(given._rows(X), fraction, seed)
         else:
             models = (
-                [clone(given)] if given is not None else members(self.input, seed, self.trim, self.verbose)
+                members(self.input, seed, self.trim, self.verbose) if given is None else [self._own(given)]
             )
             parts = fit_apart(models, X, fraction, seed)
         self._adopt(models)
@@ -155,6 +152,11 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
             found = np.concatenate(found) if isinstance(found, list) else found
             self.offset_ = float(np.percentile(found, 100 * contamination))
         return self
+
+    def _own(self, given: Autoencoder) -> Autoencoder:
+        """A clone of the model that was given, which reads rows as ``input`` says where it does not say it."""
+        mine = clone(given)
+        return mine.set_params(input=self.input) if mine.input is None else mine
 
     def _at_times(self, totals: np.ndarray) -> np.ndarray:
         """Of windows that follow each other, what a time in all of them gets: the mean over so many."""
@@ -276,35 +278,6 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
 def _each(what: Callable[[np.ndarray], np.ndarray], answers: Any) -> Any:
     """``what`` of the answer, or of each in a list of them."""
     return [what(one) for one in answers] if isinstance(answers, list) else what(answers)
-
-
-def chosen(scores: Any, trim: float) -> tuple[Any, ...]:
-    """The parts that ``scores`` stands for."""
-    if isinstance(scores, str) and scores == "auto":
-        return (Residual(), Neighbours(float(trim)), Ellipsoid()) if trim else (Residual(), Neighbours())
-    several = scores if isinstance(scores, (tuple, list)) else (scores,)
-    if not several:
-        raise ValueError("scores=() names no score: pass 'auto' or parts such as narrows.scores.NLL().")
-    return tuple(names.resolve(one) for one in several)
-
-
-def members(input: Any, seed: int, trim: float, verbose: int) -> list[Autoencoder]:
-    """The default ensemble, unfitted: noise of several sizes finds anomalies of several sizes."""
-    penalties = (Trim(trim),) if trim else ()
-    return [
-        Autoencoder(
-            CODE,
-            input=input,
-            scale="standard",
-            corruption=Gaussian(noise),
-            backbone=MLP((128,), activation="silu"),
-            likelihood=Normal(),
-            penalties=penalties,
-            random_state=seed + i,
-            verbose=verbose,
-        )
-        for i, noise in enumerate(NOISES * 2)
-    ]
 
 
 def _pieces(verb: Callable[[np.ndarray], np.ndarray], rows: Any) -> np.ndarray:

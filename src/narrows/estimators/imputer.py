@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
-from sklearn import get_config
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -122,6 +121,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         self._adopt(models)
         return self
 
+    @streams.names_fit
     def transform(self, X: Any, out: str | os.PathLike[str] | None = None) -> Any:
         """X with its gaps filled, in its own types, dtypes and frame library: numbers with what is expected
         there, categories, booleans and whole numbers with the likeliest.  A column of a frame in which there
@@ -131,14 +131,11 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         """
         check_is_fitted(self)
         X = gaps.unmasked(loaded(X))
-        if is_lazy(X) or out is not None:
+        if is_lazy(X):
             return streams.answered(self.ae_, self._filled, X, out, self._names(), rebuilds=True)
-        rows = self._rows(X)
-        # Where scikit-learn names the columns of the answer, it knows of none that were dropped.
-        named = (
-            getattr(self, "_sklearn_output_config", {}).get("transform") or get_config()["transform_output"]
-        )
-        return self._filled(rows, X if named == "default" else features_of(self.ae_.fitted_.schema, X))
+        if out is not None:  # other readers refuse holes in images
+            return streams.kept(out, lambda: self._filled(self._rows(X), X), X, self._names())
+        return self._filled(self._rows(X), X)
 
     def sample(self, X: Any, n: int = 5, random_state: Any = None) -> list[Any]:
         """n times X with its gaps filled by draws of what may be there: multiple imputations, whose spread
@@ -161,8 +158,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         """X; the same filled; and the lower and upper ends of intervals that hold ``coverage`` of what is missing,
         missing themselves but in gaps of numbers and times: how sure a category is, :meth:`certainty` says.
 
-        Of a frame four frames like it, in its units and types; else float64 (n, \\*row) each, categories as
-        codes.  The ends are percentiles of 200 imputations.
+        Of a frame four frames like it, in its units and types; else float64 (n, \\*row) each, without columns
+        that were dropped, categories as codes, NaN where they are not known.  The ends are percentiles of 200
+        imputations.
         """
         check_is_fitted(self)
         if not 0 < coverage < 1:
@@ -179,7 +177,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, TaskEstimator):
         ends = [self._rounded(np.where(numbers, end, np.nan)) for end in (low, high)]
         like = X[:] if is_lazy(X) else X
         if not is_frame(like):
-            return rows, np.where(np.isnan(rows), filled, rows), *ends
+            return rows, np.where(np.isnan(rows) & ~unseen(rows), filled, rows), *ends
         schema = self.ae_.fitted_.schema
         return like, self._restored(filled, rows, like), *(schema.restore(end, like=like) for end in ends)
 

@@ -13,14 +13,17 @@ import narwhals
 import numpy as np
 from rich.console import Console
 from rich.progress import track
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 
 from narrows.atomic import check_folder, check_target
 from narrows.estimators._fitting import loaded
 from narrows.inputs.lazy import Beside, Converted, is_lazy, pattern
+from narrows.inputs.schemas import features_of
 from narrows.inputs.tiles import Tiles
 from narrows.sources import pictures, wav
 from narrows.sources.files import check_ending, write
+from narrows.sources.frames import as_frame
 from narrows.sources.places import check_apart
 from narrows.sources.writing import as_pngs, is_folder, writing, writing_folder
 
@@ -80,6 +83,15 @@ def answered(
         pictures.save(out, picture.transpose(1, 2, 0) if _first(ae) else picture)
     else:
         write(out, join(parts), names)
+    return Path(out)
+
+
+def kept(out: str | os.PathLike[str], answer: Callable[[], Any], X: Any, names: Sequence[str] | None) -> Path:
+    """The path ``out``, to which the answer to an X in memory was written."""
+    check_apart(out, [X])
+    check_ending(out)
+    check_target(out)
+    write(out, answer(), names)
     return Path(out)
 
 
@@ -225,3 +237,24 @@ def paths_stay(kind: type) -> type:
 
     kind.transform = transform
     return kind
+
+
+def names_fit(transform: Callable[..., Any]) -> Callable[..., Any]:
+    """A ``transform`` that gives rows back, whose answer scikit-learn can name the columns of: under
+    ``set_output`` it has none of the columns that were dropped, for their names are not known, and is a frame of
+    the library that was asked for, if it is one."""
+
+    @functools.wraps(transform)
+    def fitting(self: BaseEstimator, X: Any, out: Out = None, **keywords: Any) -> Any:
+        answer = transform(self, X, out, **keywords)
+        own = getattr(self, "_sklearn_output_config", {}).get("transform")
+        wanted = own or get_config()["transform_output"]
+        if out is not None or wanted == "default":
+            return answer
+        answer = features_of(self.ae_.fitted_.schema, answer)
+        frame = as_frame(answer)
+        if frame is None:
+            return answer
+        return frame.to_polars() if wanted == "polars" else frame.to_pandas()
+
+    return fitting

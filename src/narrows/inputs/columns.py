@@ -7,6 +7,7 @@ numbers whether it came as pandas, polars or pyarrow.
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from narrows.inputs.arrow_types import (
 KINDS = ("number", "integer", "boolean", "category", "time")
 # A category that was not seen in training is a NaN like any other gap, told apart by its bits, as R's NA is.
 UNSEEN = np.uint64(0x7FF8_0000_6E65_7721)
+MAX_SHOWN = 3  # values quoted in a message
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,25 @@ def surprise(counts: Any) -> float:
 def unseen(rows: np.ndarray) -> np.ndarray:
     """Which entries of rows, float64, are categories that are there, but not known."""
     return np.ascontiguousarray(rows, np.float64).view(np.uint64) == UNSEEN
+
+
+def warn_unseen(strange: dict[str | int, Any], pieces: bool) -> None:
+    """Say, once of all columns, that ``strange`` categories are taken as missing; of rows in ``pieces`` when the
+    first turn up."""
+    (name, values), *others = strange.items()
+    kinds = values.unique()
+    shown = ", ".join(repr(v) for v in kinds.slice(0, MAX_SHOWN).to_pylist())
+    more = ", …" if len(kinds) > MAX_SHOWN else ""
+    rows = f"{len(values)} row{'s' if len(values) > 1 else ''}"
+    where = f"{rows} of the first piece of X in which there are any" if pieces else rows
+    also = f", and so do {', '.join(repr(other) for other, _ in others)}" if others else ""
+    further = ", and so are any in later pieces" if pieces else ""
+    warnings.warn(
+        f"Column {name!r} holds categories in {where} that were not seen in training ({shown}{more}){also}: they are"
+        f" taken as missing{further}.",
+        UserWarning,
+        stacklevel=2,
+    )
 
 
 def floats(values: Any, name: str | int) -> np.ndarray:

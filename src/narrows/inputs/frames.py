@@ -18,6 +18,11 @@ def is_frame(X: Any) -> bool:
     return as_frame(X) is not None
 
 
+def as_rows(X: Any) -> np.ndarray:
+    """What is no frame as an array; lists of objects, for those of mixed rows would become text otherwise."""
+    return np.asarray(X, dtype=object if isinstance(X, (list, tuple)) else None)
+
+
 def arrow_columns(X: Any, drop: Collection[str] = ()) -> dict[Any, Any]:
     """The columns of a frame or a 2-D array, by name (x0, x1, … of an array), as Arrow arrays; but for those
     to ``drop``, which may hold whatever they like."""
@@ -25,13 +30,14 @@ def arrow_columns(X: Any, drop: Collection[str] = ()) -> dict[Any, Any]:
 
     frame = as_frame(X)
     if frame is None:
-        # A list of mixed rows would become text otherwise.
-        array = np.asarray(X, dtype=object if isinstance(X, (list, tuple)) else None)
+        array = as_rows(X)
         if array.ndim != 2:
             raise ValueError(
                 f"X has shape {array.shape}, but a table (rows, columns) was expected: pass a frame or a 2-D array."
             )
         _checks.nonempty(array)
+        if not array.dtype.isnative:  # Arrow takes this machine's order of bytes alone
+            array = array.astype(array.dtype.newbyteorder("="))
         given = {f"x{i}": values for i, values in enumerate(array.T)}
     else:
         _checks.nonempty(np.empty(frame.shape))
@@ -86,21 +92,15 @@ def names_of(X: Any) -> list[Any]:
     frame = as_frame(X)
     if frame is not None:
         return list(frame.columns)
-    shape = X.shape if hasattr(X, "shape") else np.asarray(X, object).shape
+    shape = X.shape if hasattr(X, "shape") else as_rows(X).shape
     return [f"x{i}" for i in range(shape[1])] if len(shape) == 2 else []
 
 
 def without(X: Any, drop: Collection[str]) -> Any:
-    """A frame, or a 2-D array, without the columns of these names."""
-    frame, names = as_frame(X), names_of(X)
-    kept = [i for i, name in enumerate(names) if str(name) not in drop]
-    if len(kept) == len(names):
-        return X
-    return (
-        np.asarray(X, object if isinstance(X, (list, tuple)) else None)[:, kept]
-        if frame is None
-        else (frame[:, kept].to_native())
-    )
+    """A frame without the columns of these names."""
+    frame = nw.from_native(X, eager_only=True)
+    kept = [i for i, name in enumerate(frame.columns) if str(name) not in drop]
+    return X if len(kept) == len(frame.columns) else frame[:, kept].to_native()
 
 
 def origin(X: Any, drop: Collection[str] = ()) -> tuple[str | None, tuple[Native, ...]]:

@@ -55,7 +55,7 @@ class Learner:
             self.steps = tuple(step for step in self.steps if not np.mod(there, step).any())
 
     def done(self) -> Column:
-        if self.empty:
+        if self.empty or (self.column.kind == "category" and not self.counts):
             raise ValueError(f"Column {self.name!r} is missing in every row: drop it.")
         if self.column.kind != "category":
             return dataclasses.replace(self.column, step=self.steps[0] if self.steps else 0.0)

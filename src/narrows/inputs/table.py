@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,13 +14,11 @@ from torch import nn
 
 from narrows.contracts import Rows, Shapes
 from narrows.inputs import _checks, frames
-from narrows.inputs.columns import UNSEEN, Column, unseen
+from narrows.inputs.columns import UNSEEN, Column, unseen, warn_unseen
 from narrows.inputs.embed import Embed
 from narrows.inputs.lazy import Converted, is_lazy
 from narrows.inputs.learner import Learner
 from narrows.inputs.natives import Native
-
-MAX_SHOWN = 3  # values quoted in a message
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,9 @@ class Table:
     ``categories``  names of columns that are categories although they hold whole numbers (as floats too,
                     which is what gaps make of them).
     ``max_levels``  the most categories that are kept of one column, the most frequent ones; others,
-                    and those that turn up later, are taken as missing, with a warning.
+                    and those that turn up later, are taken as missing, with a warning.  They are counted
+                    over all rows that are passed to be learned from, those that an estimator then holds out too,
+                    and where there are more, one that turns up later surprises nobody.
     ``drop``        names of columns that are left out, as ids are: the model knows nothing of them, rows may
                     come without them, and answers like X have X's own.
 
@@ -141,8 +140,17 @@ class TableSchema:
         if not self.given:
             return X
         if frames.is_frame(X):
-            return frames.without(X, self.dropped)
-        return X[:, self._kept] if np.ndim(X) == 2 and np.shape(X)[1] == len(self.given) else X
+            return frames.without(X, self._left_out(X))
+        array = X if isinstance(X, np.ndarray) else frames.as_rows(X)
+        return array[:, self._kept] if array.ndim == 2 and array.shape[1] == len(self.given) else X
+
+    def _left_out(self, X: Any) -> frozenset[str]:
+        """The names of those columns of a frame that were dropped; by their places where an array was fitted."""
+        if self.frame is not None:
+            return self.dropped
+        names, kept = frames.names_of(X), self._kept
+        whole = len(names) == len(self.given)
+        return frozenset(str(name) for i, name in enumerate(names) if whole and i not in kept)
 
     @property
     def _kept(self) -> list[int]:
@@ -159,8 +167,8 @@ class TableSchema:
     def _read(self, X: Any, told: list[str | int] | None = None) -> np.ndarray:
         """``told``: columns that were warned of already, of rows that come in pieces."""
         if not frames.is_frame(X) and self.given:
-            X = self.features_of(np.asarray(X, object if isinstance(X, (list, tuple)) else None))
-        drop = self.dropped if frames.is_frame(X) else ()
+            X = self.features_of(frames.as_rows(X))
+        drop = self._left_out(X) if frames.is_frame(X) else ()
         given = {str(name): values for name, values in frames.arrow_columns(X, drop).items()}
         if self.frame is not None and frames.is_frame(X):
             if lost := [c.name for c in self.columns if str(c.name) not in given]:
@@ -174,7 +182,7 @@ class TableSchema:
         strange: dict[str | int, Any] = {}
         rows = np.stack([c.read(given[str(c.name)], strange) for c in self.columns], 1)
         if strange and not told:
-            _warn(strange, told is not None)
+            warn_unseen(strange, told is not None)
         if told is not None:
             told.extend(strange)
         return rows
@@ -232,7 +240,11 @@ class TableSchema:
         if it has them."""
         arrays = [c.write(np.asarray(v, np.float64)) for c, v in zip(self.columns, rows.T, strict=True)]
         if like is not None and frames.is_frame(like):
-            return frames.like(self.names, arrays, like, self.frame, self.natives, self.given)
+            names, order = self.names, self.given
+            if names is None:
+                out, order = self._left_out(like), tuple(frames.names_of(like))
+                names = tuple(name for name in order if str(name) not in out)
+            return frames.like(names, arrays, like, self.frame, self.natives, order)
         if like is not None or self.frame is None:
             answer = frames.as_array(arrays, rows.dtype)
             return answer if like is None or not self.given else self._beside(answer, like)
@@ -240,7 +252,7 @@ class TableSchema:
 
     def _beside(self, answer: np.ndarray, like: Any) -> np.ndarray:
         """An array's answer, with the columns of ``like`` that were dropped where they were."""
-        like = np.asarray(like, object if isinstance(like, (list, tuple)) else None)
+        like = frames.as_rows(like)
         if like.shape != (len(answer), len(self.given)):
             return answer
         whole = like.astype(object if object in (like.dtype, answer.dtype) else answer.dtype)
@@ -269,22 +281,3 @@ class TableSchema:
 def _name(name: Any) -> str | int:
     """A column's name as JSON has it: pandas knows numbers, too."""
     return int(name) if isinstance(name, Integral) else str(name)
-
-
-def _warn(strange: dict[str | int, Any], pieces: bool) -> None:
-    """Say, once of all columns, that ``strange`` categories are taken as missing; of rows in ``pieces`` when the
-    first turn up."""
-    (name, values), *others = strange.items()
-    kinds = values.unique()
-    shown = ", ".join(repr(v) for v in kinds.slice(0, MAX_SHOWN).to_pylist())
-    more = ", …" if len(kinds) > MAX_SHOWN else ""
-    rows = f"{len(values)} row{'s' if len(values) > 1 else ''}"
-    where = f"{rows} of the first piece of X in which there are any" if pieces else rows
-    also = f", and so do {', '.join(repr(other) for other, _ in others)}" if others else ""
-    further = ", and so are any in later pieces" if pieces else ""
-    warnings.warn(
-        f"Column {name!r} holds categories in {where} that were not seen in training ({shown}{more}){also}: they are"
-        f" taken as missing{further}.",
-        UserWarning,
-        stacklevel=2,
-    )

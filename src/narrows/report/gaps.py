@@ -9,12 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from narrows.inputs.columns import Column
+from narrows.inputs.columns import Column, unseen
 from narrows.report.blocks import Picture, Pictures, Table
 from narrows.report.figures import LIGHT, Ink, dressed, new_axes
 from narrows.report.page import Page, Section
 
 MOST = 24  # gaps in the figure
+LISTED = 200  # columns in the table
 
 
 def imputation_intervals(
@@ -53,14 +54,16 @@ def page(
     title: str,
 ) -> Page:
     """The page for ``rows`` (n, columns) as numbers, NaN where missing, what was ``filled`` in, the ends of
-    90% intervals, NaN where there are none, and how ``certain`` a category is."""
-    gaps = np.isnan(rows)
-    known = np.where(gaps.all(0), 0.0, rows)
+    90% intervals, NaN where there are none, and how ``certain`` a category is.  Categories that are not known
+    are there."""
+    gaps = np.isnan(rows) & ~unseen(rows)
+    known = np.where(np.isnan(rows).all(0), 0.0, rows)
     mean, deviation = np.nanmean(known, 0), np.nanstd(known, 0)
     scale = np.where(deviation > 0, deviation, 1.0)
     sure = gaps & ~np.isnan(low)
     lines = []
-    for j, column in enumerate(columns):
+    listed = np.sort(np.argsort(-gaps.sum(0), kind="stable")[:LISTED]).tolist()
+    for j, column in ((j, columns[j]) for j in listed):
         width = (high - low)[sure[:, j], j].mean() if sure[:, j].any() else np.nan
         chances = certain[gaps[:, j] & ~np.isnan(certain[:, j]), j]
         lines.append(
@@ -73,9 +76,11 @@ def page(
                 f"{chances.mean():.2f}" if len(chances) else "",
             ]
         )
+    many = len(columns) > LISTED
     table = Table(
         "Gaps, how wide 90% intervals of their values are on average, in their own unit and in standard deviations"
-        " (σ), and the probability of the categories that were filled in.",
+        " (σ), and the probability of the categories that were filled in."
+        + (f" Listed are the {LISTED} columns of {len(columns)} with the most." if many else ""),
         ["column", "gaps", "% of rows", "width of intervals", "in σ", "probability"],
         lines,
     )

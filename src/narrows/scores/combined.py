@@ -105,7 +105,7 @@ class Combined:
         totals = -log_ndtr(-self._standard(logs))
         shares /= shares.sum(1, keepdims=True)
         for score, learned in zip(self.scores, self.learned, strict=True):
-            if hasattr(score, "mended") and score.space == "input" and shares.shape[1] <= FEW:
+            if hasattr(score, "mended") and score.space != "code" and shares.shape[1] <= FEW:
                 mended = score.mended(self.members[0], rows, learned[0])
                 gains = np.stack([totals - self.totals(mended[:, j]) for j in range(shares.shape[1])], 1)
                 shares = np.maximum(gains, 0.0) + LEAST * shares * np.maximum(totals, NOTHING)[:, None]

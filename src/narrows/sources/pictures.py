@@ -105,12 +105,14 @@ def decode(path: str, size: tuple[int, int] | None = None, mode: str | None = No
 
 
 def write(path: str | os.PathLike[str], picture: np.ndarray) -> None:
-    """Write (height, width[, channels]) bytes as a PNG, which loses nothing."""
+    """Write (height, width[, channels]) bytes as a PNG, which loses nothing; one channel is grey."""
     if picture.dtype != np.uint8:
         raise ValueError(
             f"The answers are pictures of {picture.dtype}, but files hold bytes 0…255: give a .npy name for numbers, or"
             " use a model that was fitted on bytes."
         )
+    if picture.shape[2:] == (1,):
+        picture = picture[..., 0]
     pillow().fromarray(np.ascontiguousarray(picture)).save(path, format="PNG")
 
 

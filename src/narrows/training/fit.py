@@ -73,7 +73,8 @@ def resume(
             draws = before.densities[None].draw(min(SOME, known.rows), generator(seed))
             known = replace(known, some=draws.float().numpy())
         codes = merged(known, codes)
-    return replace(after, history=before.history + later, codes=codes)
+    training = {**after.training, "kept_epoch": after.training["kept_epoch"] + done}
+    return replace(after, history=before.history + later, codes=codes, training=training)
 
 
 def build(spec: Spec, schema: Schema, ready: Ready, latent_dim: int | str, seed: int) -> Net:
@@ -101,6 +102,7 @@ def finish(
         "validation_rows": 0 if ready.held is None else len(ready.held),
         "epochs": len(state.history),
         "stopped": state.reason,
+        "kept_epoch": state.kept,
         "seconds": seconds,
         "device": str(ready.device),
     }

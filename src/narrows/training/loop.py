@@ -34,7 +34,8 @@ class Progress:
     """What callbacks see, at the start, after every epoch and at the end.
 
     ``net`` is the network, between epochs with the mean of its recent weights; ``history`` has one
-    dict per epoch; setting ``stop`` ends training after this epoch.  ``interrupted`` tells of Ctrl-C.
+    dict per epoch; setting ``stop`` ends training after this epoch.  ``interrupted`` tells of Ctrl-C,
+    ``kept`` at the end of the epoch whose weights the network has.
     """
 
     net: Net
@@ -43,6 +44,7 @@ class Progress:
     stop: bool = False
     reason: str = "all epochs done"
     interrupted: bool = False
+    kept: int = 0
 
 
 def train(
@@ -243,6 +245,7 @@ def course(
             " scale='robust'."
         )
     best.restore()
+    state.kept = max(best.epoch, 0)
     net.zero_grad(set_to_none=True)
     net.eval()
     seconds = sum(row["seconds"] for row in state.history)

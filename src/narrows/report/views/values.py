@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from narrows.inputs.columns import unseen
 from narrows.report import pack
 from narrows.report.blocks import Chart, Picture, Table
 from narrows.report.charts import bars
@@ -28,7 +29,8 @@ REASONS = 3
 
 @dataclass(frozen=True, eq=False)
 class ValuesView:
-    """Rows (n, features): numbers, and categories as integer codes; NaN where a value is missing."""
+    """Rows (n, features): numbers, and categories as integer codes; NaN where a value is missing, or a category
+    that is not known."""
 
     schema: Any
     rows: np.ndarray
@@ -67,7 +69,7 @@ class ValuesView:
     def said_value(self, j: int, value: float) -> str:
         """A value as people write it."""
         if math.isnan(value):
-            return "–"
+            return "a category not seen" if unseen(np.array(value)) else "–"
         levels = self.levels(j)
         if levels is not None:
             return levels[min(len(levels) - 1, max(0, round(value)))]
@@ -78,7 +80,8 @@ class ValuesView:
         return f"{value:.4g}".replace("-", "−")
 
     def facts(self) -> dict[str, str]:
-        gaps = int(np.isnan(self.rows.astype(np.float64)).sum())
+        rows = self.rows.astype(np.float64)
+        gaps = int((np.isnan(rows) & ~unseen(rows)).sum())
         kinds = ", ".join(
             f"{self.kinds.count(k)} of {words}"
             for k, words in (("number", "numbers"), ("integer", "whole numbers"), ("boolean", "yes or no"),
@@ -96,7 +99,7 @@ class ValuesView:
             values = self.rows[:, j].astype(np.float64)
             known = values[~np.isnan(values)]
             levels = self.levels(j)
-            gaps = f"{100 * (1 - len(known) / len(values)):.1f}"
+            gaps = f"{100 * (np.isnan(values) & ~unseen(values)).mean():.1f}"
             if levels is not None:
                 usual = (
                     "–"
