@@ -49,7 +49,7 @@ def test_a_table_of_answers_and_a_page(capsys):
     said = capsys.readouterr().out
     assert "wrote new-anomalies.csv" in said and "wrote odd.html" in said
     found = pd.read_csv("new-anomalies.csv")
-    assert list(found) == ["score", "p_value", "anomaly", "reason_1", "reason_2", "reason_3"]
+    assert list(found) == ["row", "score", "p_value", "anomaly", "reason_1", "reason_2", "reason_3"]
     assert found["anomaly"][:5].all() and found["anomaly"][5:].mean() < 0.15
     assert (found["reason_1"][:5].isin(["p", "t"])).all()
     with open("odd.html") as page:

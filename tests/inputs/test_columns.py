@@ -209,3 +209,25 @@ def test_arrays_of_the_other_order_of_bytes():
     schema = Table().learn(other)
     assert schema == Table().learn(X)
     np.testing.assert_array_equal(schema.rows(other), X)
+
+
+def test_text_that_says_times_is_read_as_times():
+    """As what pandas reads from a .csv file does."""
+    X = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=40), "a": np.arange(40.0)})
+    ae = nw.Autoencoder(2, input="table", max_epochs=2).fit(X)
+    said = X.assign(day=X["day"].dt.strftime("%Y-%m-%d"))
+    assert np.array_equal(ae.transform(said), ae.transform(X))
+    with pytest.raises(ValueError, match="holds 'soon' at row 3, one of 1 such values among 40, but times"):
+        ae.transform(said.assign(day=[*said["day"][:3], "soon", *said["day"][4:]]))
+
+
+def test_the_cell_that_is_no_number_is_named():
+    X = pd.DataFrame({"a": np.arange(40.0), "b": ["x", "y"] * 20})
+    ae = nw.Autoencoder(2, max_epochs=2).fit(X)
+    one = X.assign(a=["1", "n/a?", *map(str, range(38))])
+    with pytest.raises(
+        ValueError, match=r"holds 'n/a.' at row 1, one of 1 such values among 40, but numbers"
+    ):
+        ae.transform(one)
+    with pytest.raises(ValueError, match="numbers as text"):
+        ae.transform(X.assign(a=X["a"].map(str)))

@@ -44,15 +44,19 @@ def denoise(
 ) -> None:
     """Write DATA without its noise.
 
-    MODEL is what 'narrows fit --task denoise' wrote, or any autoencoder: of that,
-    what it reconstructs. The answer has the columns, units and shape of DATA;
-    networks of convolutions, the default, take pictures and sounds of any size. A
-    sound becomes a .wav file, a picture a .png; a folder of sounds or of pictures a
-    new folder of them, named by OUT without an ending.
+    MODEL is what 'narrows fit --task denoise' wrote, or any autoencoder: of
+    that, what it reconstructs. The answer has the columns, units and shape of
+    DATA; networks of convolutions, the default, take pictures and sounds of
+    any size. A sound becomes a .wav file, a picture a .png; a folder of
+    sounds or of pictures a new folder of them, named by OUT without an
+    ending.
 
-    To fit one, nothing is needed but noisy data: what kind of noise they have and how
-    much is found out, and a network learns to remove it without ever seeing them clean.
-    Where there are clean data, --set noise says what noise will come to them.
+    To fit one, nothing is needed but noisy data: what kind of noise they have
+    and how much is found out, and a network learns to remove it without ever
+    seeing them clean. Where there are clean data, --set noise says what noise
+    will come to them. A fit on pictures or sounds takes some minutes on two
+    cores: --epochs makes it shorter, and Ctrl-C keeps what was learned until
+    then.
 
     For example:
 

@@ -56,14 +56,16 @@ def detect(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say which rows of DATA are unlike those that MODEL was fitted on, how sure that is, and why.
+    """Find the rows of DATA that are unlike those MODEL was fitted on, and say why.
 
-    MODEL is what 'narrows fit --task detect' wrote, or any autoencoder with --usual.
-    Writes a table with one line per row (per time of a long series): score, higher
-    for more usual rows; p_value, the share of usual rows that are at least as odd;
-    anomaly; and the columns that have most to do with it (in .csv and .parquet). Without
-    --fdr, contamination= of the fit decides; by default a row is an anomaly when its
-    p-value is at most 0.05. Rows that the fit has seen look more usual than they are.
+    MODEL is what 'narrows fit --task detect' wrote, or any autoencoder with
+    --usual. Writes a table with one line per row (per time of a long series):
+    row, its number from 0; score, higher for more usual rows; p_value, the
+    share of usual rows that are at least as odd; anomaly; and the columns
+    that have most to do with it (in .csv and .parquet). Without --fdr,
+    contamination= of the fit decides; by default a row is an anomaly when its
+    p-value is at most 0.05. Rows that the fit has seen look more usual than
+    they are.
 
     For example:
 
@@ -153,7 +155,7 @@ def _write(path: Path, found: dict[str, Any]) -> None:
     from narrows.sources import files
 
     if path.suffix.lower() in (".csv", ".parquet"):
-        files.write(path, pa.table(found))
+        files.write(path, pa.table({"row": np.arange(len(found["score"]))} | found))
     else:  # an array has no names: score, p-value, 1 where it is an anomaly
         files.write(
             path, np.stack([found[name].astype(float) for name in ("score", "p_value", "anomaly")], 1)

@@ -40,12 +40,13 @@ def impute(
     """Write DATA with its gaps filled.
 
     Numbers get what is expected given what is there of their row, categories,
-    booleans and whole numbers the likeliest. What is there is not touched. MODEL
-    is what 'narrows fit --task impute' wrote, or any autoencoder of a table.
+    booleans and whole numbers the likeliest. What is there is not touched.
+    MODEL is what 'narrows fit --task impute' wrote, or any autoencoder of a
+    table.
 
-    One fill does not say how sure it is. With --draws 20 there are twenty tables,
-    each filled with what may have been there: analyse each of them, and see how far
-    the results differ.
+    One fill does not say how sure it is. With --draws 20 there are twenty
+    tables, each filled with what may have been there: analyse each of them,
+    and see how far the results differ.
 
     For example:
 

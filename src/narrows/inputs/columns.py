@@ -63,6 +63,8 @@ class Column:
             return np.full(len(values), np.nan)
         if self.kind == "category":
             return self._codes(values, strange)
+        if family(values.type) == "text" and self.kind != "boolean":
+            values = self._parsed(values)
         if family(values.type) != family(named(self.type)):
             fitted = f"times ({self.type})" if self.kind == "time" else "numbers"
             raise ValueError(
@@ -75,6 +77,40 @@ class Column:
         if self.kind == "boolean":
             self._check_two(numbers)
         return numbers
+
+    def _parsed(self, values: Any) -> Any:
+        """Text as the times that were fitted, where it says such times, as what is read from .csv files does."""
+        import pyarrow as pa
+
+        wanted = named(self.type) if self.kind == "time" else pa.float64()
+        labels = values.cast(pa.string())
+        try:
+            found = labels.cast(wanted)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise self._not_parsed(labels, wanted) from None
+        if self.kind == "time":
+            return found
+        raise ValueError(
+            f"Column {self.name!r} holds numbers as text now, but numbers were fitted: convert it, for example by"
+            f" X[{self.name!r}].astype(float)."
+        )
+
+    def _not_parsed(self, labels: Any, wanted: Any) -> ValueError:
+        """Which value is to blame."""
+        import pyarrow as pa
+
+        fitted = f"times ({self.type})" if self.kind == "time" else "numbers"
+        bad = []
+        for row, label in enumerate(labels.to_pylist()):
+            try:
+                pa.array([label], pa.string()).cast(wanted)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                bad.append((row, label))
+        row, label = bad[0] if bad else (0, labels[0].as_py())
+        return ValueError(
+            f"Column {self.name!r} holds {label!r} at row {row}, one of {len(bad)} such values among {len(labels)}, but"
+            f" {fitted} were fitted: correct it, or leave it empty where it is not known."
+        )
 
     def _check_zone(self, kind: Any) -> None:
         """Times of a zone and times of none are not told apart by their seconds, which may be hours off."""
