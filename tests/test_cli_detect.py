@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from scipy.io import wavfile
 
 import narrows as nw
@@ -131,3 +132,30 @@ def test_the_page_shows_the_oddest_rows_themselves(tmp_path, capsys):
                  "--report", str(page)]) == 0  # fmt: skip
     text = page.read_text(encoding="utf-8")
     assert "Where these pictures are odd" in text and "The oddest 20 of 30 rows" in text
+
+
+def test_the_page_of_a_sound_and_of_a_folder(tmp_path, capsys):
+    """Windows of a sound and patches have no file of their own, pictures of a folder have."""
+    rng = np.random.default_rng(0)
+    wavfile.write(tmp_path / "a.wav", 8000, (rng.normal(size=2000) * 3000).astype(np.int16))
+    sounds = nw.AnomalyDetector(nw.Autoencoder(2, max_epochs=2), input=nw.inputs.Signals(window=16))
+    sounds.fit(tmp_path / "a.wav").save(tmp_path / "s.safetensors")
+    page = tmp_path / "page.html"
+    out = ["--out", str(tmp_path / "a.csv"), "--report", str(page), "--quiet"]
+    assert main(["detect", f"{tmp_path}/s.safetensors", f"{tmp_path}/a.wav", *out]) == 0
+    assert "The oddest 20 of 497 rows" in page.read_text(encoding="utf-8")
+    (tmp_path / "photos").mkdir()
+    for i in range(30):
+        Image.fromarray(rng.integers(0, 256, (8, 8)).astype(np.uint8)).save(
+            tmp_path / "photos" / f"p{i:02}.png"
+        )
+    pictures = nw.AnomalyDetector(nw.Autoencoder(2, max_epochs=2), contamination=0.1)
+    pictures.fit(tmp_path / "photos").save(tmp_path / "p.safetensors")
+    assert main(["detect", f"{tmp_path}/p.safetensors", f"{tmp_path}/photos", *out]) == 0
+    assert page.read_text(encoding="utf-8").count(".png</t") == 20
+    patches = nw.AnomalyDetector(
+        nw.Autoencoder(2, max_epochs=2), contamination=0.1, input=nw.inputs.Patches(size=4, step=4)
+    )
+    patches.fit(tmp_path / "photos").save(tmp_path / "q.safetensors")
+    assert main(["detect", f"{tmp_path}/q.safetensors", f"{tmp_path}/photos", *out]) == 0
+    assert "The oddest 20 of 120 rows" in page.read_text(encoding="utf-8")

@@ -237,15 +237,15 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
 
     def _odd(self, rows: np.ndarray) -> np.ndarray:
         news = self._news(rows)
-        return (
-            self.combined_.totals(rows)
-            if news is None
-            else self.combined_.totals(self._usual(rows)) + news.sum(1)
-        )
+        if news is None:
+            return self.combined_.totals(rows)
+        return self.combined_.totals(self._usual(rows)) + news.sum(1)
 
     def _shares(self, rows: np.ndarray) -> np.ndarray:
         news = self._news(rows)
-        return self.combined_.parts(rows) if news is None else self.combined_.parts(self._usual(rows)) + news
+        if news is None:
+            return self.combined_.parts(rows)
+        return self.combined_.parts(self._usual(rows)) + news
 
     def _usual(self, rows: np.ndarray) -> np.ndarray:
         return np.where(columns.unseen(rows), centre_row(self.ae_.fitted_), rows)

@@ -58,8 +58,8 @@ def page(detector: Any, found: dict[str, np.ndarray], title: str, X: Any = None,
     reasons = [name for name in found if name.startswith("reason_")]
     order = np.argsort(scores)[:MOST]
     shown, said = ([], []) if X is None else _looked_at(detector, X, order, parts)
-    # A folder of pictures is known by the names of its files.
-    names = getattr(X, "names", None) if getattr(X, "only", None) is not None else None
+    # Pictures in a folder are known by the names of their files; of sounds and photographs rows are only parts.
+    names = X.names if hasattr(X, "only") and len(X) == len(scores) > 1 else None
     why = [name.replace("_", " ") for name in reasons] if not said else ["what is odd"]
     table = Table(
         f"The oddest {len(order)} of {len(scores)} rows; "
@@ -90,11 +90,9 @@ def page(detector: Any, found: dict[str, np.ndarray], title: str, X: Any = None,
 def _looked_at(detector: Any, X: Any, order: np.ndarray, parts: np.ndarray) -> tuple[list[Any], list[str]]:
     """Blocks with the oddest rows, and in words what is odd about each; nothing of times of a long series."""
     fitted = detector.ae_.fitted_
-    if getattr(fitted.schema, "windowed", False) or hasattr(fitted.schema, "stride"):
+    if getattr(fitted.schema, "windowed", False):
         return [], []
     rows = fitted.schema.rows(X)
-    if len(rows) != len(parts):  # patches of photographs
-        return [], []
     some = np.concatenate([np.asarray(rows[int(i) : int(i) + 1]) for i in order])
     view, why = view_of(fitted.schema, some), parts[order]
     few = min(SHOWN, len(order))
