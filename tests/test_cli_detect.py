@@ -143,7 +143,7 @@ def test_the_page_of_a_sound_and_of_a_folder(tmp_path, capsys):
     page = tmp_path / "page.html"
     out = ["--out", str(tmp_path / "a.csv"), "--report", str(page), "--quiet"]
     assert main(["detect", f"{tmp_path}/s.safetensors", f"{tmp_path}/a.wav", *out]) == 0
-    assert "The oddest 20 of 497 rows" in page.read_text(encoding="utf-8")
+    assert "The oddest 20 of 2000 rows" in page.read_text(encoding="utf-8")
     (tmp_path / "photos").mkdir()
     for i in range(30):
         Image.fromarray(rng.integers(0, 256, (8, 8)).astype(np.uint8)).save(
@@ -159,3 +159,24 @@ def test_the_page_of_a_sound_and_of_a_folder(tmp_path, capsys):
     patches.fit(tmp_path / "photos").save(tmp_path / "q.safetensors")
     assert main(["detect", f"{tmp_path}/q.safetensors", f"{tmp_path}/photos", *out]) == 0
     assert "The oddest 20 of 120 rows" in page.read_text(encoding="utf-8")
+
+
+def test_sounds_are_judged_at_their_times(tmp_path):
+    """A sound in a file gets what its samples in memory get, times of several stand below each other."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "s").mkdir()
+    for name, n in (("a", 600), ("b", 500)):
+        wavfile.write(tmp_path / "s" / f"{name}.wav", 8000, (rng.normal(size=n) * 3000).astype(np.int16))
+    detector = nw.AnomalyDetector(nw.Autoencoder(2, max_epochs=2), input=nw.inputs.Signals(window=16))
+    detector.fit(tmp_path / "s").save(tmp_path / "d.safetensors")
+    long, short = detector.score_samples(tmp_path / "s")
+    samples = wavfile.read(tmp_path / "s" / "b.wav")[1][:, None] / np.float32(2**15)
+    np.testing.assert_allclose(short, detector.score_samples(samples), rtol=1e-12)
+    np.testing.assert_allclose(-detector.explain(tmp_path / "s")[1].sum(1), short, rtol=1e-9)
+    assert len(long) == 600 and [len(p) for p in detector.predict(tmp_path / "s")] == [600, 500]
+    words = ["detect", f"{tmp_path}/d.safetensors", f"{tmp_path}/s", "--out", f"{tmp_path}/a.csv", "--quiet"]
+    assert main([*words, "--report", f"{tmp_path}/page.html"]) == 0
+    found = pd.read_csv(tmp_path / "a.csv")
+    assert found.file.tolist() == ["a.wav"] * 600 + ["b.wav"] * 500
+    assert found.row.tolist() == [*range(600), *range(500)]
+    np.testing.assert_allclose(found.score, [*long, *short])

@@ -68,6 +68,21 @@ def test_a_category_that_is_new_is_odd_and_the_reason(detector):
     assert np.array_equal(detector.explain(NEW).shape, (50, 5))
 
 
+def test_a_category_beyond_those_that_are_kept_is_a_gap_in_any_row():
+    rng = np.random.default_rng(0)
+    kinds = [f"c{i}" for i in rng.geometric(0.3, 300)]
+    frame = pd.DataFrame({"a": rng.normal(size=300), "kind": kinds, "place": rng.choice(["x", "y"], 300)})
+    table = nw.inputs.Table(max_levels=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of the many kinds, and of what is new
+        detector = nw.AnomalyDetector(quick(), scores="residual", input=table).fit(frame)
+        place = detector.ae_.fitted_.schema.columns[2]
+        common = place.levels[int(centre_row(detector.ae_.fitted_)[2])]
+        both = detector.score_samples(frame[:5].assign(kind="other", place="new"))
+        gap = detector.score_samples(frame[:5].assign(kind=None, place=common))
+    np.testing.assert_allclose(both, gap - place.news)
+
+
 def test_rows_in_files_are_as_odd(detector, tmp_path, monkeypatch):
     monkeypatch.setattr(streams, "ENTRIES", 1)  # pieces of 64 rows
     odd = pd.concat([NEW, NEW, NEW.assign(place="z")], ignore_index=True)

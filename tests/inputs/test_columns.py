@@ -46,7 +46,7 @@ def test_what_is_new_is_a_gap_that_can_be_told_apart():
         assert unseen(copied).tolist() == expected
     # Three values, one of a category that no other has: (1 + 1) / (3 + 1).
     assert schema.news(rows).tolist() == [[np.log(2), 0], [0, 0], [0, 0]]
-    assert Table().learn(pd.DataFrame({"b": [1.0, GAP]})).news(rows[:, 1:]) is None
+    assert not Table().learn(pd.DataFrame({"b": [1.0, GAP]})).news(rows[:, 1:]).any()
 
 
 def test_the_share_of_what_is_new_is_that_of_categories_seen_once():

@@ -59,8 +59,9 @@ def detect(
     """Find the rows of DATA that are unlike those MODEL was fitted on, and say why.
 
     MODEL is what 'narrows fit --task detect' wrote, or any autoencoder with
-    --usual. Writes a table with one line per row (per time of a long series):
-    row, its number from 0; score, higher for more usual rows; p_value, the
+    --usual. Writes a table with one line per row (per time of a long series,
+    with the name of its file where there are several sounds): row, its number
+    from 0; score, higher for more usual rows; p_value, the
     share of usual rows that are at least as odd; anomaly; and the columns
     that have most to do with it (in .csv and .parquet). Without --fdr,
     contamination= of the fit decides; by default a row is an anomaly when its
@@ -102,7 +103,7 @@ def detect(
         tables.print_json(facts | ({"report": str(page)} if page else {}))
     elif not quiet:
         order = found["score"].argsort()[:SHOWN]
-        lines = [{"row": int(i)} | {name: values[i].item() for name, values in found.items()} for i in order]
+        lines = [{name: values[i].item() for name, values in found.items()} for i in order]
         title = f"{called} of {len(found['score'])} rows are anomalies; the oddest:"
         tables.print_columns(lines, title)
         print(f"wrote {path}" + (f"\nwrote {page}" if page else ""))
@@ -130,16 +131,24 @@ def answers(detector: Any, rows: Any, fdr: float | None) -> tuple[dict[str, Any]
 
     from narrows.tasks import conformal
 
-    scores = detector.score_samples(rows)
-    if isinstance(scores, list):
-        raise ValueError(f"DATA are {len(scores)} series, but one answer is one table; give one at a time.")
+    scores, reasons = detector.score_samples(rows), detector.explain(rows)
+    found = {}
+    if isinstance(scores, list):  # of series, one below the other
+        sizes = [len(series) for series in scores]
+        names = getattr(rows, "names", [f"series {i}" for i in range(len(sizes))])
+        found = {"file": np.repeat([str(name) for name in names], sizes)} if len(sizes) > 1 else {}
+        found["row"] = np.concatenate([np.arange(size) for size in sizes])
+        scores, reasons = np.concatenate(scores), np.concatenate(reasons)
+    else:
+        found["row"] = np.arange(len(scores))
     p = conformal.p_values(detector.calibration_, -scores)
-    anomaly = scores < detector.offset_ if fdr is None else detector.predict(rows, fdr=fdr) == -1
-    reasons = detector.explain(rows)
-    names = np.array([str(name) for name in names_of(detector, reasons.shape[1])])
+    called = None if fdr is None else detector.predict(rows, fdr=fdr)
+    called = np.concatenate(called) if isinstance(called, list) else called
+    anomaly = scores < detector.offset_ if called is None else called == -1
+    features = np.array([str(name) for name in names_of(detector, reasons.shape[1])])
     most = np.argsort(-reasons, axis=1)[:, : min(REASONS, reasons.shape[1])]
-    found = {"score": scores, "p_value": p, "anomaly": anomaly}
-    return found | {f"reason_{i + 1}": names[which] for i, which in enumerate(most.T)}, reasons
+    found |= {"score": scores, "p_value": p, "anomaly": anomaly}
+    return found | {f"reason_{i + 1}": features[which] for i, which in enumerate(most.T)}, reasons
 
 
 def names_of(detector: Any, features: int) -> list[str]:
@@ -155,7 +164,7 @@ def _write(path: Path, found: dict[str, Any]) -> None:
     from narrows.sources import files
 
     if path.suffix.lower() in (".csv", ".parquet"):
-        files.write(path, pa.table({"row": np.arange(len(found["score"]))} | found))
+        files.write(path, pa.table(found))
     else:  # an array has no names: score, p-value, 1 where it is an anomaly
         files.write(
             path, np.stack([found[name].astype(float) for name in ("score", "p_value", "anomaly")], 1)

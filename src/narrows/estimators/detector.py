@@ -58,7 +58,7 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
 
     A category of a table that was not seen in training adds to how odd a row is: as many nats as it is rare that
     one turns up (the share of training rows whose category no other has: :func:`narrows.inputs.columns.surprise`).
-    It adds nothing in a column of more categories than ``Table(max_levels=…)`` keeps, for nobody knows which were
+    In a column of more categories than ``Table(max_levels=…)`` keeps it is a gap, for nobody knows which were
     seen; and as those that are kept are counted over calibration rows too, p-values are not exact there.
 
     Attributes
@@ -161,7 +161,7 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
     def _at_times(self, totals: np.ndarray) -> np.ndarray:
         """Of windows that follow each other, what a time in all of them gets: the mean over so many."""
         schema = self.ae_.fitted_.schema
-        together = -(-schema.window // schema.step) if getattr(schema, "windowed", False) else 1
+        together = -(-schema.window // schema.step) if self._by_time else 1
         if together == 1 or len(totals) < 2 * together:
             return totals
         return np.lib.stride_tricks.sliding_window_view(totals, together).mean(1)
@@ -169,7 +169,7 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
     def score_samples(self, X: Any) -> np.ndarray:
         """How usual each row is, (n,) nats, higher = more usual: about ln of the probability that a usual
         row is as odd; of a long series how usual each time is, the mean over its windows.  Of a list of
-        series, here as in all other verbs, a list."""
+        series, and of sounds in files, a list, here as in all other verbs."""
         return _each(np.negative, self._answered(self._totals, X))
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -217,17 +217,18 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
 
     def _answered(self, verb: streams.Verb, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        return streams.answered(self.ae_, verb, X)
+        # What windows say is told at the times of their series, which must be read as a whole.
+        return streams.answered(self.ae_, verb, X, rebuilds=self._by_time)
 
     def _totals(self, rows: Any, like: Any) -> np.ndarray:
         totals = _pieces(self._odd, rows)
-        if not self._by_time(like):
+        if not self._by_time:
             return totals
         return _each(lambda at: at[..., 0], self._per_time(totals[:, None], like))
 
     def _parts(self, rows: Any, like: Any) -> np.ndarray:
         parts = _pieces(self._shares, rows)
-        if not self._by_time(like):
+        if not self._by_time:
             return parts
         channels = parts.reshape(len(parts), *self.ae_.fitted_.schema.row).sum(2)
         return self._per_time(channels, like)
@@ -236,27 +237,25 @@ class AnomalyDetector(OutlierMixin, TaskEstimator):
     # the row odd to those that know none; how odd it is itself is added here.
 
     def _odd(self, rows: np.ndarray) -> np.ndarray:
-        news = self._news(rows)
-        if news is None:
-            return self.combined_.totals(rows)
-        return self.combined_.totals(self._usual(rows)) + news.sum(1)
+        usual, news = self._apart(rows)
+        return self.combined_.totals(usual) + news.sum(1)
 
     def _shares(self, rows: np.ndarray) -> np.ndarray:
-        news = self._news(rows)
-        if news is None:
-            return self.combined_.parts(rows)
-        return self.combined_.parts(self._usual(rows)) + news
+        usual, news = self._apart(rows)
+        return self.combined_.parts(usual) + news
 
-    def _usual(self, rows: np.ndarray) -> np.ndarray:
-        return np.where(columns.unseen(rows), centre_row(self.ae_.fitted_), rows)
-
-    def _news(self, rows: np.ndarray) -> np.ndarray | None:
-        """Nats (n, columns) of categories that were not seen, see ``inputs.Table``; None where there are none."""
+    def _apart(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows as the models take them, and the nats (n, columns) of categories that were not seen, see
+        ``inputs.Table``; (n, 1) zeros for what has no such."""
         schema = self.ae_.fitted_.schema
-        return schema.news(rows) if hasattr(schema, "news") else None
+        if not hasattr(schema, "strange"):
+            return rows, np.zeros((len(rows), 1))
+        return np.where(schema.strange(rows), centre_row(self.ae_.fitted_), rows), schema.news(rows)
 
-    def _by_time(self, like: Any) -> bool:
-        return getattr(self.ae_.fitted_.schema, "windowed", False) and like is not None
+    @property
+    def _by_time(self) -> bool:
+        """Whether rows are windows of long series, whose times are what is answered."""
+        return getattr(self.ae_.fitted_.schema, "windowed", False)
 
     def _per_time(self, values: np.ndarray, like: Any) -> np.ndarray:
         """What windows say, (windows, k), at each time of the series: (time, k)."""

@@ -220,11 +220,14 @@ class TableSchema:
 
         return recoded
 
-    def news(self, rows: np.ndarray) -> np.ndarray | None:
-        """Nats (n, columns) by which categories that were not seen in training surprise; None of a table that
-        cannot have any."""
-        nats = np.array([c.news for c in self.columns])
-        return np.where(unseen(rows), nats, 0.0) if nats.any() else None
+    def strange(self, rows: np.ndarray) -> np.ndarray:
+        """Which entries (n, columns) are categories that were not seen in training; in a column that had more
+        than were kept nobody knows."""
+        return unseen(rows) & np.array([not c.cut for c in self.columns])
+
+    def news(self, rows: np.ndarray) -> np.ndarray:
+        """Nats (n, columns) by which :meth:`strange` categories surprise, 0 elsewhere."""
+        return np.where(self.strange(rows), [c.news for c in self.columns], 0.0)
 
     def rounded(self, rows: np.ndarray) -> np.ndarray:
         """Rows (…, columns) with whole numbers and whole days where no others were ever seen in a column."""

@@ -46,7 +46,8 @@ def score_histogram(
 
 
 def page(detector: Any, found: dict[str, np.ndarray], title: str, X: Any = None, parts: Any = None) -> Page:
-    """The page for what a detector found: columns score, p_value, anomaly and reason_1 …, each (n,).
+    """The page for what a detector found: columns row, score, p_value, anomaly and reason_1 …, each (n,), and
+    of several sounds their file.
 
     With the data ``X`` and what ``explain`` says of them, (n, features), the oddest rows are shown themselves.
     """
@@ -58,16 +59,18 @@ def page(detector: Any, found: dict[str, np.ndarray], title: str, X: Any = None,
     reasons = [name for name in found if name.startswith("reason_")]
     order = np.argsort(scores)[:MOST]
     shown, said = ([], []) if X is None else _looked_at(detector, X, order, parts)
-    # Pictures in a folder are known by the names of their files; of sounds and photographs rows are only parts.
-    names = X.names if hasattr(X, "only") and len(X) == len(scores) > 1 else None
+    named = {name: found[name] for name in ("file", "row") if name in found}
+    # Pictures in a folder are known by the names of their files; of photographs rows are only parts.
+    if hasattr(X, "only") and "file" not in found and len(X) == len(scores) > 1:
+        named = {"row": X.names}
     why = [name.replace("_", " ") for name in reasons] if not said else ["what is odd"]
     table = Table(
         f"The oddest {len(order)} of {len(scores)} rows; "
         + ("what contributes most." if said else "reasons are the columns that contribute most."),
-        ["row", "score", "p-value", *why],
+        [*named, "score", "p-value", *why],
         [
             [
-                str(i) if names is None else str(names[i]),
+                *(str(values[i]) for values in named.values()),
                 f"{scores[i]:.2f}",
                 f"{found['p_value'][i]:.4f}",
                 *([said[at]] if said else (str(found[name][i]) for name in reasons)),
