@@ -16,7 +16,6 @@ from narrows.estimators._ensemble import chosen, members
 from narrows.estimators._fitting import loaded, seed_of
 from narrows.estimators._task import TaskEstimator, unwrapped
 from narrows.estimators.autoencoder import Autoencoder
-from narrows.inputs import columns
 from narrows.scores import names
 from narrows.scores.combined import Combined
 from narrows.tasks import conformal
