@@ -1,5 +1,7 @@
 """The verb that fills gaps."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,6 +40,16 @@ def test_a_saved_imputer_fills(model, table, tmp_path, capsys):
     assert "120 rows" in capsys.readouterr().out
     text = page.read_text()
     assert "90% intervals" in text and "data:image/png" in text
+
+
+def test_facts_for_programs(model, table, tmp_path, capsys):
+    out, page = tmp_path / "f.csv", tmp_path / "f.html"
+    words = ["impute", str(model), str(table), "--out", str(out), "--json"]
+    assert main([*words, "--report", str(page)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"rows": 120, "wrote": str(out), "report": str(page)}
+    assert main([*words, "--draws", "2"]) == 0
+    several = [str(tmp_path / f"f-{i}.csv") for i in (1, 2)]
+    assert json.loads(capsys.readouterr().out) == {"rows": 120, "wrote": several}
 
 
 def test_draws_are_tables_of_their_own(model, table, tmp_path):

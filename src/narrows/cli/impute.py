@@ -9,7 +9,17 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from narrows.cli.answers import data_output
-from narrows.cli.options import Quiet, Seed, check_model, count, load_model, output_path, read_data, whole
+from narrows.cli.options import (
+    Json,
+    Quiet,
+    Seed,
+    check_model,
+    count,
+    load_model,
+    output_path,
+    read_data,
+    whole,
+)
 from narrows.cli.verbs import Data, Model
 
 
@@ -35,6 +45,7 @@ def impute(
         Parameter(help="An .html page that shows what was filled, and how sure that is."),
     ] = None,
     seed: Seed = 0,
+    json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Write DATA with its gaps filled.
@@ -68,16 +79,24 @@ def impute(
     imputer = _as_imputer(load_model(model), model, data)
     rows = read_data(data)
     if draws:
-        _write_draws(imputer, rows, names, seed, quiet)
+        _write_draws(imputer, rows, names, seed)
     else:
-        imputer.ae_.set_params(verbose=0 if quiet else 1)
+        imputer.ae_.set_params(verbose=0 if quiet or json else 1)
         imputer.transform(rows, out=path)
-        if not quiet:
-            print(f"wrote {path}: {count(rows)} rows")
     if report is not None:
         _write_report(imputer, rows, report, f"Gaps of {' '.join(data)}", seed)
-        if not quiet:
-            print(f"wrote {report}")
+    if json:
+        from narrows.cli.tables import print_json
+
+        facts = {"rows": count(rows), "wrote": [str(name) for name in names] if draws else str(path)}
+        print_json(facts | ({"report": str(report)} if report else {}))
+    elif not quiet:
+        many = (
+            f"{names[0]} to {names[-1].name}: {count(rows)} rows each"
+            if draws
+            else f"{path}: {count(rows)} rows"
+        )
+        print(f"wrote {many}" + (f"\nwrote {report}" if report else ""))
 
 
 def _write_report(imputer: Any, rows: Any, path: Path, title: str, seed: int) -> None:
@@ -116,7 +135,7 @@ def _as_imputer(fitted: Any, name: str, data: tuple[str, ...]) -> Any:
     return Imputer(fitted).fit(read_data(data))
 
 
-def _write_draws(imputer: Any, rows: Any, names: list[Path], seed: int, quiet: bool) -> None:
+def _write_draws(imputer: Any, rows: Any, names: list[Path], seed: int) -> None:
     """All of the tables, or, where one cannot be written, none."""
     from narrows.atomic import atomic_path
     from narrows.sources import files
@@ -129,5 +148,3 @@ def _write_draws(imputer: Any, rows: Any, names: list[Path], seed: int, quiet: b
                 files.write(temporary, drawn, columns)
             except ValueError as error:
                 raise ValueError(str(error).replace(str(temporary), str(name))) from None
-    if not quiet:
-        print(f"wrote {names[0]} to {names[-1].name}: {count(rows)} rows each")
