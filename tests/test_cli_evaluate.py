@@ -45,6 +45,12 @@ def test_the_table_has_groups_and_pca_beside(folder, capsys):
     assert "Use" not in first and len(lines[first.index("mse")]) == 3 and len(lines[first.index("rate")]) == 2
 
 
+def test_built_in_data_bring_their_labels(folder, capsys):
+    words = ["evaluate", f"{folder}/m.safetensors", "digits:test", "--labels", "digits:test", "--json"]
+    assert main(words) == 0
+    assert 0 < json.loads(capsys.readouterr().out)["probe_accuracy"] <= 1
+
+
 @pytest.mark.parametrize("labels", ["y.csv", "y.npy"])
 def test_labels_and_costly_measures_by_request(folder, capsys, labels):
     words = ["evaluate", f"{folder}/m.safetensors", "digits:test", "--labels", f"{folder}/{labels}"]

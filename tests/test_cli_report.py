@@ -9,7 +9,8 @@ import pytest
 import narrows as nw
 from narrows.cli.app import main
 from narrows.cli.options import read_data
-from narrows.cli.report import built_in, labelled
+from narrows.cli.labels import built_in
+from narrows.cli.report import labelled
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +70,8 @@ def test_a_column_that_the_model_knows_stays(monkeypatch):
 
 def test_built_in_labels():
     digits = nw.datasets.digits()
-    assert (built_in(["digits"]) == digits.y).all() and (built_in(["digits:train"]) == digits.y_train).all()
-    assert built_in(["table.csv"]) is None
+    assert (built_in("digits") == digits.y).all() and (built_in("digits:train") == digits.y_train).all()
+    assert built_in("table.csv") is None
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from torch import nn
 
 import narrows as nw
 from narrows.backbones import MLP
-from narrows.estimators.fine_tuning import is_real
 from narrows.tasks import heads
+from narrows.tasks._given import is_real, plain_labels
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +85,43 @@ def test_numbers_make_a_regressor(ae, digits):
         (range(100), True),
         (np.arange(20).reshape(10, 2), True),
         ([True, False], False),
+        (np.array([0.5, 1.5], dtype=object), True),
+        (pd.array([1, 2, 1] * 10, dtype="Int64"), False),
+        (pd.Series(["a", None]), False),
     ],
     ids=repr,
 )
 def test_what_is_real(y, real):
-    assert is_real(y) is real
+    assert is_real(plain_labels(y)) is real
+
+
+def test_labels_in_objects_are_what_they_hold(ae, digits, labels):
+    some = nw.fine_tune(ae, digits[:60], pd.Series(labels[:60], dtype="Int64"), max_epochs=2)
+    assert some.classes_.dtype.kind == "i"
+    real = nw.fine_tune(
+        ae, digits[:60], np.array([float(v) + 0.5 for v in labels[:60]], dtype=object), max_epochs=2
+    )
+    assert isinstance(real, nw.Regressor)
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        ([None, *"ab" * 30][:60], "missing labels"),
+        ([float("nan"), *[0.0, 1.0] * 30][:60], "NaN"),
+        (np.eye(3, dtype=int)[[0, 1, 2] * 20], "one-hot"),
+        (np.eye(3, dtype=bool)[[0, 1, 2] * 20], "one-hot"),
+    ],
+    ids=["none", "nan", "one-hot", "one-hot bool"],
+)
+def test_labels_that_are_none_are_refused_in_a_sentence(ae, digits, y, said):
+    with pytest.raises(ValueError, match=said):
+        nw.fine_tune(ae, digits[:60], y)
+
+
+def test_a_regressor_wants_numbers(ae, digits):
+    with pytest.raises(ValueError, match=r"use nw\.Classifier"):
+        nw.Regressor(ae).fit(digits[:3], ["a", "b", "c"])
 
 
 # Known answers

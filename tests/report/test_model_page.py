@@ -165,6 +165,27 @@ def test_one_row_and_equal_rows_make_a_page():
     check(model_page(ae, np.repeat(X[:1], 5, axis=0)))
 
 
+def test_a_column_that_is_empty_in_these_rows_makes_a_page():
+    frame = pd.DataFrame({"a": [1, 2, np.nan, 4] * 20, "b": np.arange(80.0) % 7, "c": list("xyzx") * 20})
+    ae = nw.Autoencoder(2, max_epochs=3).fit(frame)
+    check(model_page(ae, frame[2:3]))
+    check(model_page(ae, frame.assign(a=np.nan)))
+
+
+def test_the_page_says_where_pca_is_better_and_where_rows_are_strange(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 8)) + 0.01 * rng.normal(size=(200, 8))
+    ae = nw.Autoencoder(2, backbone="mlp", max_epochs=1).fit(X)
+    assert "PCA is better, and simpler" in model_page(ae, X)
+    assert "the mean of these rows would do better" in model_page(ae, X + 30)
+    found = nw.tune(X, nw.Autoencoder(2, max_epochs=2), trials=1)
+    assert "html" in model_page(found.best_, X, curve=found)[:200].lower()
+    with pytest.raises(ValueError, match=r"not an \.html name"):
+        ae.report(X, tmp_path / "page.pdf")
+    with pytest.raises(TypeError, match="labels=y"):
+        ae.report(X, np.ones(200))
+
+
 @pytest.mark.slow
 def test_twenty_thousand_rows_fit_into_four_megabytes():
     rng = np.random.default_rng(0)

@@ -334,6 +334,27 @@ def test_labels_have_to_be_given_and_known(refused, clusters):
         nw.Autoencoder(2, max_epochs=1).fit(X).sample(labels=1)
 
 
+def test_what_is_no_number_is_refused(refused, models, clusters):
+    X, ae = clusters[0], models["plain"]
+    with refused("n=True"):
+        ae.sample(True)
+    with refused("labels is empty"):
+        ae.sample(labels=[])
+    for wrong in (float("nan"), "a", -1.0, True):
+        with refused("span="):
+            ae.traverse(X[:1], span=wrong)
+    with refused("dim=True"):
+        ae.traverse(X[:1], dim=True)
+    with refused("how="):
+        ae.interpolate(X[:1], X[1:2], how=["linear"])
+
+
+def test_a_prior_may_be_given_by_its_name():
+    assert nw.bottlenecks.Gaussian(prior="vamp") == nw.bottlenecks.Gaussian(prior=nw.priors.Vamp())
+    with pytest.raises(ValueError, match=r"narrows\.priors"):
+        nw.bottlenecks.Gaussian(prior="none such")
+
+
 def test_labels_mean_numbers_of_classes(models):
     fitted = models["plain"].fitted_
     assert numbers_of(fitted, np.int64(2), 2).tolist() == [2, 2]

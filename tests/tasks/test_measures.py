@@ -104,7 +104,9 @@ def test_lonely_labels_are_left_out(data, plain):
     y = data[1].astype(object)
     y[0] = 77
     assert tasks.probe(plain, data[0], y)["probe_accuracy"] > 0.5
-    assert math.isnan(tasks.probe(plain, data[0], np.arange(len(y)))["probe_accuracy"])
+    assert math.isnan(tasks.probe(plain, data[0], [f"id {i}" for i in range(len(y))])["probe_accuracy"])
+    # Whole numbers that do not repeat are numbers.
+    assert "probe_r2" in tasks.probe(plain, data[0], np.arange(len(y)))
 
 
 def test_bad_labels_are_refused(data, plain, refused):

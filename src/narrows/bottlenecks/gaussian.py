@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from narrows import priors
 from narrows.bottlenecks._projection import Projection
 from narrows.contracts import Code, Part, Shapes
 from narrows.numerics import init_layer, normal
@@ -52,10 +53,14 @@ class Gaussian:
             raise ValueError(
                 f"Gaussian bottleneck got free_bits={self.free_bits!r}, but needs nats per dimension: pass 0 or more."
             )
+        if isinstance(self.prior, str):  # by its name, as all parts
+            found = {name.lower(): name for name in priors.__all__}.get(self.prior.lower().replace("_", ""))
+            if found is not None:
+                object.__setattr__(self, "prior", getattr(priors, found)())
         if not isinstance(self.prior, Part) or isinstance(self.prior, type):
             raise ValueError(
-                f"Gaussian bottleneck got prior={self.prior!r}, but needs a part of narrows.priors: pass for example"
-                " priors.Mixture()."
+                f"Gaussian bottleneck got prior={self.prior!r}, but needs a part of narrows.priors or its name: pass"
+                " priors.Mixture() or 'mixture'."
             )
 
     def build(self, shapes: Shapes) -> nn.Module:

@@ -20,7 +20,7 @@ def evaluate(
         Parameter(
             metavar="COLUMN|FILE",
             help="What each row is: a column of DATA that the model does not see, or a file with one label per "
-            "row. Adds what a linear model can tell of them from the codes.",
+            "row, or built-in data, as digits:test. Adds what a linear model can tell of them from the codes.",
         ),
     ] = None,
     full: Annotated[

@@ -1,17 +1,20 @@
-"""Labels of rows, as a command names them: a column of the data, or a file of their own."""
+"""Labels of rows, as a command names them: a column of the data, a file of their own, or those of built-in data."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from narrows.cli.options import read_data
+from narrows.cli.options import BUILT_IN, read_data
 
 
 def read_labels(name: str, rows: Any) -> tuple[Any, tuple[str, ...]]:
     """One label per row, and the column of ``rows`` that they stand in, if they do."""
     if Path(name).is_file():
         return _only(read_data(name), name), ()
+    known = built_in(name)
+    if known is not None:
+        return known, ()
     import pyarrow as pa
 
     if not isinstance(rows, pa.Table):
@@ -25,6 +28,17 @@ def read_labels(name: str, rows: Any) -> tuple[Any, tuple[str, ...]]:
             f"--labels '{name}' is neither a file nor one of the columns {close}; name one of these."
         )
     return rows.column(name).to_pylist(), (name,)
+
+
+def built_in(name: str) -> Any:
+    """The labels of built-in data, as in "digits:test"; None of any other."""
+    base, _, part = name.partition(":")
+    if base not in BUILT_IN or part not in ("", "train", "test"):
+        return None
+    from narrows import datasets
+
+    found = getattr(datasets, base)()
+    return {"": lambda: found.y, "train": lambda: found.y_train, "test": lambda: found.y_test}[part]()
 
 
 def _only(found: Any, name: str) -> Any:

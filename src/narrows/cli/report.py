@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from narrows.cli.labels import read_labels
+from narrows.cli.labels import built_in, read_labels
 from narrows.cli.options import (
-    BUILT_IN,
     Json,
     Quiet,
     check_model,
@@ -83,7 +82,7 @@ def labelled(rows: Any, data: list[str], labels: str | None, known: Any) -> tupl
     """The rows, and a label for each: those in a file, a column of the data, which is taken out unless the model
     knows it, those of built-in data; None where there are none."""
     if labels is None:
-        return rows, built_in(data)
+        return rows, built_in(data[0]) if len(data) == 1 else None
     if labels in getattr(rows, "names", ()) and hasattr(rows, "files"):  # Parquet that is read on demand
         from narrows.sources import Parquet
 
@@ -95,14 +94,3 @@ def labelled(rows: Any, data: list[str], labels: str | None, known: Any) -> tupl
     found, columns = read_labels(labels, rows)
     mine = [name for name in columns if name not in (known or ())]
     return (rows.drop_columns(mine) if mine else rows), found
-
-
-def built_in(data: list[str]) -> Any:
-    """The labels of built-in data; None of any other."""
-    base, _, part = data[0].partition(":")
-    if len(data) != 1 or base not in BUILT_IN or part not in ("", "train", "test"):
-        return None
-    from narrows import datasets
-
-    found = getattr(datasets, base)()
-    return {"": lambda: found.y, "train": lambda: found.y_train, "test": lambda: found.y_test}[part]()

@@ -18,6 +18,7 @@ from narrows.cli.options import (
     read_data,
     stem,
     whole,
+    without,
 )
 from narrows.cli.verbs import RECIPE, Data
 
@@ -61,6 +62,14 @@ def tune(
             help="Any argument of the recipe or the estimator, as for fit; a latent_dim that is set stays.",
         ),
     ] = (),
+    labels: Annotated[
+        str | None,
+        Parameter(
+            metavar="COLUMN|FILE",
+            help="What each row is, as for fit: a column of DATA, which the model then does not see, or a file "
+            "with one label per row.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, Parameter(help="The model to write (.safetensors). Without it, DATA-RECIPE.safetensors.")
     ] = None,
@@ -79,7 +88,8 @@ def tune(
     says when PCA is enough or the rows are too few. Ctrl-C keeps the best so far.
 
     A --budget ends the search by the clock, so that two runs may differ; --trials
-    alone gives the same result for the same --seed.
+    alone gives the same result for the same --seed. Sizes that there was no time for
+    are named.
 
     For example:
 
@@ -99,11 +109,18 @@ def tune(
         raise ValueError(f"--figure '{picture}' is not a .png name; name it for example curve.png.")
     tried = dict(map(_axis, space))
 
-    def made(**given: int) -> object:
-        return build_model(recipe, set_, given)
-
     build_model(recipe, set_, {})  # an unknown recipe or setting is refused before anything is read
     rows = read_data(data)
+
+    y, given = None, {}
+    if labels is not None:
+        from narrows.cli.labels import read_labels
+
+        y, column = read_labels(labels, rows)
+        set_, given = without(column, set_), {"conditional": True}
+
+    def made() -> object:
+        return build_model(recipe, set_, given)
 
     import narrows
 
@@ -112,6 +129,7 @@ def tune(
         rows,
         made() if own else made,
         budget=budget,
+        y=y,
         trials=trials,
         space=tried or None,
         prefer=prefer,
@@ -134,6 +152,7 @@ def tune(
         "fits": len(found.trials_),
         "seconds": found.seconds_,
         "verdict": found.verdict,
+        "untried": found.untried_,
     }
     if json:
         tables.print_json(facts | {"curve": found.curve, "trials": found.trials_})

@@ -115,7 +115,7 @@ def fit(
         Parameter(
             metavar="COLUMN|FILE",
             help="What each row is: a column of DATA, which the model then does not see, or a file with one "
-            "label per row. 'narrows sample --label' makes rows of one of them.",
+            "label per row; built-in data bring theirs: 'digits:train'. 'narrows sample --label' makes rows of one.",
         ),
     ] = None,
     seed: Seed = 0,

@@ -218,12 +218,19 @@ class Verbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         Learning curves, reconstructions from best to worst, a map of the codes to zoom into, samples,
         traversals, the oddest rows with reasons, PCA beside it.  ``labels``: one for each row, to colour by;
-        ``curve``: quality by latent size, as :func:`narrows.tune` returns it.
+        ``curve``: what :func:`narrows.tune` returned, for quality by latent size.
         """
         # Drawing takes a second to import, and other verbs need none of it.
         from narrows.report import model_page
 
         check_is_fitted(self)
+        if not isinstance(out, (str, os.PathLike)):
+            raise TypeError(
+                f"out is a {type(out).__name__}, but the name of a page was expected: pass out='report.html', and labels"
+                " as labels=y."
+            )
+        if Path(out).suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"out='{out}' is not an .html name: name the page for example 'report.html'.")
         check_apart(out, [X])
         check_target(out)
         page = model_page(self, loaded(X), labels=labels, curve=curve)

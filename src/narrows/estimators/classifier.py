@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
 from narrows.estimators._headed import HeadedEstimator
+from narrows.tasks._given import plain_labels
 from narrows.tasks.heads import Labels
 
 
@@ -64,15 +65,20 @@ class Classifier(ClassifierMixin, HeadedEstimator):
         """Learn from rows X and their classes y, (n,): numbers, strings, booleans."""
         if y is None:
             raise ValueError("Classifier requires y to be passed, but the target y is None: pass labels.")
-        y = column_or_1d(y, warn=True)
+        y = plain_labels(column_or_1d(y, warn=True))
         if y.dtype.kind == "f":
             assert_all_finite(y, input_name="y")
+        if y.dtype == object:
+            raise ValueError(
+                "y holds missing labels, or ones that are neither text nor numbers, but one label per row was expected:"
+                " pass only rows that have one."
+            )
         check_classification_targets(y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) == 1:  # of none at all what X is says more
             raise ValueError(
-                f"y holds one class alone, {self.classes_[0]!r}, but telling classes apart needs two: pass rows of"
-                " another class too."
+                f"y holds one class alone, {self.classes_.tolist()[0]!r}, but telling classes apart needs two: pass"
+                " rows of another class too."
             )
         return self._fit(X, numbers, Labels(len(self.classes_)))
 
@@ -89,8 +95,7 @@ class Classifier(ClassifierMixin, HeadedEstimator):
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         state, arrays = super()._learned()
-        kind = "object" if self.classes_.dtype.kind == "O" else self.classes_.dtype.str
-        return state | {"classes": self.classes_.tolist(), "kind": kind}, arrays
+        return state | {"classes": self.classes_.tolist(), "kind": self.classes_.dtype.str}, arrays
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         super()._relearn(state, arrays)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.utils.multiclass import type_of_target
 
 from narrows.estimators.classifier import Classifier
 from narrows.estimators.regressor import Regressor
+from narrows.tasks._given import is_real, plain_labels
 
 
 def fine_tune(
@@ -38,6 +37,12 @@ def fine_tune(
     >>> fine_tune(ae, X[:100], y[:100].astype(str), max_epochs=5).predict(X[:1])
     array(['0'], dtype='<U21')
     """
+    y = plain_labels(y)
+    if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "biuf" and _one_hot(y):
+        raise ValueError(
+            f"y of shape {y.shape} holds one 1 per row, classes one-hot, but one label per row was expected: pass"
+            " y.argmax(1)."
+        )
     kind = Regressor if is_real(y) else Classifier
     return kind(
         ae,
@@ -51,18 +56,8 @@ def fine_tune(
     ).fit(X, y)
 
 
-def is_real(y: Any) -> bool:
-    """Whether y is numbers, not classes."""
-    values = np.asarray(y)
-    if values.dtype.kind not in "iuf":
-        return False
-    if values.ndim == 2 and values.shape[1] > 1:
-        return True
-    with warnings.catch_warnings():  # of many classes, which is what is asked here
-        warnings.simplefilter("ignore")
-        if type_of_target(values.ravel()) == "continuous":
-            return True
-    return len(values) > 20 and len(np.unique(values)) > len(values) / 2
+def _one_hot(y: np.ndarray) -> bool:
+    return bool(np.isin(y, (0, 1)).all() and (y.sum(1) == 1).all())
 
 
 __all__ = ["fine_tune"]

@@ -9,6 +9,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
 
 from narrows.estimators._headed import HeadedEstimator
+from narrows.tasks._given import plain_labels
 from narrows.tasks.heads import Numbers
 
 
@@ -45,6 +46,12 @@ class Regressor(RegressorMixin, HeadedEstimator):
         """Learn from rows X and their numbers y, (n,) or (n, targets)."""
         if y is None:
             raise ValueError("Regressor requires y to be passed, but the target y is None: pass numbers.")
+        y = plain_labels(y)
+        if y.dtype.kind not in "biufc":  # complex ones are refused below
+            raise ValueError(
+                f"y holds {y.dtype}, but numbers, and none missing, were expected: pass those, or use nw.Classifier"
+                " for classes."
+            )
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         columns = y[:, None] if y.ndim == 1 else y
         self.centre_, spread = columns.mean(0), columns.std(0)

@@ -72,7 +72,8 @@ class Evidence:
         """Of each feature, by the model and by PCA (features,): the share of its variance that is kept, or,
         of a category, of its values that are right; NaN of one that does not vary."""
         fitted, levels = self.fitted, self.fitted.schema.levels
-        mean = np.nanmean(self.rows.astype(np.float64), axis=0) if len(self.rows) else 0.0
+        known = (~np.isnan(self.rows.astype(np.float64))).sum(0)  # of none the mean does not matter
+        mean = np.nansum(self.rows, axis=0, dtype=np.float64) / np.maximum(known, 1)
         category = np.broadcast_to(False if levels is None else np.array(levels) > 0, self.rows.shape[1:])
         sums = np.zeros((4, *self.rows.shape[1:]))
         step = max(1, PIECE // max(1, math.prod(self.rows.shape[1:])))

@@ -10,11 +10,11 @@ import numpy as np
 
 from narrows.report.anomalies import score_histogram
 from narrows.report.blocks import Chart, Facts, Folded, Picture, Table
-from narrows.report.charts import sizes as sizes_figure
 from narrows.report.evidence import Evidence
 from narrows.report.figures import curves
 from narrows.report.latent_sizes import linear_curve
 from narrows.report.page import Section
+from narrows.report.quality import quality
 
 SHOWN = 8  # rows of a kind
 EXAMPLES = 24
@@ -63,15 +63,16 @@ def _verdict(found: Evidence) -> str:
     ours, linear = 1 - figures["r2"], 1 - figures["pca_r2"]
     if math.isnan(ours) or math.isnan(linear):
         return "These rows do not vary, so there is nothing to explain."
-    if ours < CLOSE * linear:
+    lost = f"It loses {100 * ours:.3g}% of the variance, and PCA with as many numbers {100 * linear:.3g}%: "
+    if ours > 1:
         return (
-            f"It loses {100 * ours:.3g}% of the variance where PCA with as many numbers loses {100 * linear:.3g}%:"
-            f" {linear / ours:.2g} times as much as this model."
+            lost + "the mean of these rows would do better. Are they like those that the model was fitted on?"
         )
-    return (
-        f"It loses {100 * ours:.3g}% of the variance, and PCA with as many numbers {100 * linear:.3g}%: for"
-        " reconstruction alone PCA is as good, and simpler."
-    )
+    if ours < CLOSE * linear:
+        return f"{lost}{linear / ours:.2g} times as much as this model."
+    if linear < CLOSE * ours:
+        return lost + "for reconstruction PCA is better, and simpler."
+    return lost + "for reconstruction alone PCA is as good, and simpler."
 
 
 def data(found: Evidence, view: Any) -> Section:
@@ -104,7 +105,7 @@ def learning(found: Evidence) -> Section | None:
     some = np.unique(np.linspace(0, len(history) - 1, min(EPOCHS, len(history))).astype(int))
     shown = {"loss": "training"} | ({"val_loss": "held out"} if "val_loss" in history[0] else {})
     lines = [[f"{history[i]['epoch']:g}", *(said(history[i][key]) for key in shown)] for i in some]
-    told = "The objective in nats per row, with corruption and penalties, on the rows it was fitted on"
+    told = "The objective in nats per row of scaled units, with corruption and penalties, on the rows it was fitted on"
     told += " and on those that were held out to know when to stop." if "val_loss" in shown else "."
     table = Table("Loss", ["epoch", *shown.values()], lines)
     return Section("Learning", [told], [Chart(picture, table, width=24)])
@@ -151,8 +152,11 @@ def sizes(found: Evidence, curve: Sequence[Mapping[str, float]] | None) -> Secti
     own, linear = (sorted((k, lost) for k, lost in pairs if lost > 1e-12) for pairs in (own, linear))
     if not linear or not own:
         return None
+    points: list[Mapping[str, float]] = [{"latent_dim": size, "r2": 1 - lost} for size, lost in own]
+    points += [{"latent_dim": size, "pca_r2": 1 - lost} for size, lost in linear]
+    chosen = found.fitted.latent_dim if curve else None
     picture = Picture.drawn(
-        lambda ink: sizes_figure(linear, own, ink=ink),
+        lambda ink: quality(points, chosen=chosen, ink=ink),
         "Variance lost against latent size, of PCA and of autoencoders",
     )
     both = {"PCA": dict(linear), "autoencoder": dict(own)}

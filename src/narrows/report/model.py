@@ -30,14 +30,14 @@ def model_page(
     Args:
         labels: one for each row, text or numbers, to colour the map and to choose examples by.
         score: one number for each row, higher for more usual ones; by default ``ae.score_samples``.
-        curve: of models of several sizes ``latent_dim`` and, on rows held out, ``r2`` and ``pca_r2``, as
-            ``tune`` returns them; by default PCA's curve has one point beside it, this model.
+        curve: what ``tune`` returned, or of models of several sizes ``latent_dim`` and, on rows held out, ``r2``
+            and ``pca_r2``; by default PCA's curve has one point beside it, this model.
         title: the page's.
 
     As in ``Path("report.html").write_text(model_page(ae, X, labels=y), encoding="utf-8")``.
     """
     found = gather(ae.fitted_, X, labels, score)
-    return page(found, curve, title).html()
+    return page(found, getattr(curve, "curve", curve), title).html()
 
 
 def page(
@@ -45,7 +45,12 @@ def page(
 ) -> Page:
     """The same, before it becomes text."""
     view = view_of(found.fitted.schema, found.rows)
-    title = title or f"{found.total:,} {view.many}, {found.fitted.latent_dim} numbers each"
+    title = title or ", ".join(
+        [
+            f"{found.total:,} {view.one if found.total == 1 else view.many}",
+            f"{found.fitted.latent_dim} number{'s' if found.fitted.latent_dim > 1 else ''} each",
+        ]
+    )
     before, after = _sections(found, view, curve)
     # The map, of which there may be more or less, takes the room that all else has left.
     rest = Page(title, "", [*before, *after]).html()

@@ -37,13 +37,17 @@ def cluster(model: Any, X: Any, n_clusters: int | str = "auto", *, random_state:
 
     fitted = fitted_of(model, "cluster")
     whole = isinstance(n_clusters, Integral) and not isinstance(n_clusters, bool) and n_clusters >= 1
-    if n_clusters != "auto" and not whole:
+    if not whole and not (isinstance(n_clusters, str) and n_clusters == "auto"):
         raise ValueError(f"n_clusters={n_clusters!r} is not usable: pass 'auto' or a whole number ≥ 1.")
     rows = fitted.schema.rows(X)
     codes = encode(fitted, rows).astype(np.float64)
-    if whole and n_clusters > len(codes):
-        raise ValueError(f"n_clusters={n_clusters}, but X has {len(codes)} rows: pass at most as many.")
-    which = np.linspace(0, len(codes) - 1, min(ROWS, len(codes))).astype(int)
+    most = min(ROWS, len(codes))
+    if whole and n_clusters > most:
+        known = f"{len(codes)} rows" + (f", {ROWS:,} of which are looked at" if len(codes) > most else "")
+        raise ValueError(f"n_clusters={n_clusters}, but X has {known}: pass at most {most}.")
+    which = np.linspace(0, len(codes) - 1, most).astype(int)
+    if np.ptp(codes[which], axis=0).max(initial=0.0) == 0:  # one row, or rows that are all alike
+        return np.zeros(len(codes), np.int64)
     axes = PCA(min(AXES, *codes[which].shape), random_state=random_state).fit(codes[which])
     points = axes.transform(codes)
     points /= max(float(points[which].std(0).max()), 1e-12)  # one unit for all axes

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 
 from narrows.baseline import principal
 from narrows.inputs import _checks
@@ -63,7 +64,13 @@ def frechet_of_moments(
 
 
 def _features(rows: Any, name: str, features: Features | None) -> np.ndarray:
-    found = _checks.numeric(rows if features is None else features(rows), name)
+    if features is not None and not callable(features):
+        raise TypeError(
+            f"features is a {type(features).__name__}, but a function from rows to their features (n, k) was expected:"
+            " pass one, or None for the rows themselves."
+        )
+    found = rows if features is None else features(rows)
+    found = _checks.numeric(found.detach().cpu() if isinstance(found, torch.Tensor) else found, name)
     if found.ndim < 2 or len(found) < 2:
         raise ValueError(
             f"{name} has features of shape {found.shape}, but at least 2 rows of some were expected: pass (n, k)."

@@ -21,8 +21,8 @@ def draw_codes(
     """n codes (n, latent_dim): from the bottleneck's prior, or from the density that was fitted to training
     codes where it has none or where ``prior="fitted"``; of ``labels``, from those of these.  Drawn codes are
     moved to the nearest that the bottleneck can make."""
-    if n is not None and not (isinstance(n, (int, np.integer)) and n >= 1):
-        raise ValueError(f"n={n!r} is not a number of samples: pass a whole number ≥ 1.")
+    if n is not None:
+        _check_count(n, 1, "n", "a number of samples")
     if prior not in (None, "fitted"):
         raise ValueError(
             f"prior={prior!r} is not known: pass 'fitted', or None for what the model has by itself."
@@ -63,18 +63,21 @@ def interpolate(
 ) -> np.ndarray:
     """(steps, \\*row): from row a to row b, each (1, \\*row), "linear" between their codes, or "spherical":
     along a great circle, for codes around a centre lie in a shell, and the straight line leaves it (White
-    2016, "Sampling generative networks", section 2.1).  The centre is 0 under a prior, else the mean code.
+    2016, "Sampling generative networks", section 2.1).  The centre is 0 under a standard normal prior, else the
+    mean code.
     """
     refuse_side(fitted, "interpolate")
-    if not (isinstance(steps, (int, np.integer)) and steps >= 2):
-        raise ValueError(f"steps={steps!r} is not a number of rows: pass a whole number ≥ 2, the two ends.")
-    if how not in PATHS:
+    _check_count(steps, 2, "steps", "a number of rows")
+    if not isinstance(how, str) or how not in PATHS:
         raise ValueError(f"how={how!r} is no way between two codes: pass {' or '.join(map(repr, PATHS))}.")
     za, zb = encode(fitted, a)[:1], encode(fitted, b)[:1]
     t = np.linspace(0.0, 1.0, steps, dtype=za.dtype)[:, None]
-    codes = fitted.codes
-    prior = codes is None or hasattr(fitted.net.bottleneck, "draw")
-    centre = np.zeros_like(za) if prior else codes.mean.cpu().numpy()[None]
+    centre = np.zeros_like(za)
+    if (
+        getattr(getattr(fitted.net.bottleneck, "prior", None), "origin", None) is None
+        and fitted.codes is not None
+    ):
+        centre = fitted.codes.mean.cpu().numpy()[None]
     return decode(fitted, centre + PATHS[how](za - centre, zb - centre, t))
 
 
@@ -100,9 +103,9 @@ def traverse(fitted: Fitted, x: np.ndarray, dim: int, steps: int = 8, span: floa
     """(steps, \\*row): row x (1, \\*row) with latent ``dim`` moved from −span to +span around it, in
     standard deviations of that latent over the training rows."""
     refuse_side(fitted, "traverse")
-    if not (isinstance(steps, (int, np.integer)) and steps >= 1):
-        raise ValueError(f"steps={steps!r} is not a number of rows: pass a whole number ≥ 1.")
-    if not (isinstance(dim, (int, np.integer)) and 0 <= dim < fitted.latent_dim):
+    _check_count(steps, 1, "steps", "a number of rows")
+    _check_size(span, "span", "a distance in standard deviations", "3")
+    if not (_is_whole(dim) and 0 <= dim < fitted.latent_dim):
         raise ValueError(
             f"dim={dim!r} is not a latent of this model: pass a number from 0 to {fitted.latent_dim - 1}."
         )
@@ -115,10 +118,8 @@ def perturb(fitted: Fitted, rows: np.ndarray, scale: float, n: int, seed: int) -
     """(len(rows)·n, \\*row): rows decoded from their codes with Gaussian noise of ``scale`` standard
     deviations of each latent over the training rows; the n versions of a row follow one another."""
     refuse_side(fitted, "perturb")
-    if not (isinstance(n, (int, np.integer)) and n >= 1):
-        raise ValueError(f"n={n!r} is not a number of versions of each row: pass a whole number ≥ 1.")
-    if not (isinstance(scale, (int, float, np.number)) and 0 <= scale < np.inf):
-        raise ValueError(f"scale={scale!r} is not a size of noise: pass a number ≥ 0, as 0.1.")
+    _check_count(n, 1, "n", "a number of versions of each row")
+    _check_size(scale, "scale", "a size of noise", "0.1")
     z = torch.from_numpy(np.repeat(encode(fitted, rows), n, axis=0))
     noise = torch.randn(z.shape, generator=generator(seed), dtype=z.dtype)
     z += scale * torch.from_numpy(spreads(fitted)) * noise
@@ -131,3 +132,18 @@ def spreads(fitted: Fitted) -> np.ndarray:
     if fitted.codes is None:
         return np.ones(fitted.latent_dim, str(fitted.dtype).removeprefix("torch."))
     return fitted.codes.factor.square().sum(1).sqrt().cpu().numpy()
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _check_count(value: Any, least: int, name: str, what: str) -> None:
+    if not (_is_whole(value) and value >= least):
+        raise ValueError(f"{name}={value!r} is not {what}: pass a whole number ≥ {least}.")
+
+
+def _check_size(value: Any, name: str, what: str, example: str) -> None:
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not (number and 0 <= value < np.inf):
+        raise ValueError(f"{name}={value!r} is not {what}: pass a number ≥ 0, as {example}.")

@@ -113,10 +113,14 @@ def numbers_of(fitted: Fitted, labels: Any, n: int | None) -> np.ndarray:
     known = fitted.labelled
     if known is None:
         raise ValueError(
-            f"labels={labels!r} were given, but the model was fitted without any: pass conditional=True to it, and y"
-            " to fit."
+            f"labels={labels!r} were given, but the model was fitted without any: pass conditional=True and y when"
+            " it is fitted (narrows fit --labels)."
         )
     several = not isinstance(labels, (str, bytes)) and np.ndim(labels) > 0
+    if several and not np.size(labels):
+        raise ValueError(
+            "labels is empty, but one label for all rows, or one for each, was expected: pass some."
+        )
     asked = np.asarray(labels).ravel().tolist() if several else [getattr(labels, "item", lambda: labels)()]
     unknown = [label for label in asked if label not in known.classes]
     if unknown:

@@ -51,7 +51,10 @@ class Latents:
         self.mean = self.mean + apart * (len(rows) / self.count)
 
     def figures(self) -> dict[str, float]:
-        """What comes of it; see ``evaluate``."""
+        """What comes of it; see ``evaluate``.  One row alone does not vary, whatever its code tells."""
+        if self.count < 2:
+            names = ("active_units", "active_share", "collapsed")
+            return dict.fromkeys(names if self.random else names[:2], math.nan)
         variance = self.square / self.count
         least = ACTIVE if self.random else CONSTANT * max(float(variance.mean()), 1e-300)
         active = int((variance > least).sum())

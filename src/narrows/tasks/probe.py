@@ -10,7 +10,7 @@ import numpy as np
 
 from narrows.fitted import Fitted
 from narrows.inputs.design import design
-from narrows.tasks._given import fitted_of
+from narrows.tasks._given import fitted_of, is_real, plain_labels
 from narrows.tasks.chosen import some
 from narrows.tasks.encode import encode
 
@@ -21,8 +21,8 @@ FOLDS = 5
 def probe(ae: Any, X: Any, y: Any) -> dict[str, float]:
     """Cross-validated scores of a linear model from codes of X to y, with PCA's beside them.
 
-    ``probe_accuracy``, ``pca_probe_accuracy``  of logistic regression, where y holds classes (text, whole
-        numbers, truth values);
+    ``probe_accuracy``, ``pca_probe_accuracy``  of logistic regression, where y holds classes (text, truth
+        values, whole numbers that repeat);
     ``probe_r2``, ``pca_probe_r2``  of ridge regression, where y holds other numbers.
 
     ``ae``  a fitted autoencoder.
@@ -44,21 +44,14 @@ def probe(ae: Any, X: Any, y: Any) -> dict[str, float]:
 
 def labels_for(rows: Any, y: Any) -> np.ndarray:
     """y as one label per row, (n,)."""
-    if hasattr(y, "to_numpy"):
-        y = y.to_numpy()
-    labels = np.asarray(y)
+    labels = plain_labels(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.shape != (len(rows),):
         raise ValueError(
             f"y has shape {labels.shape}, but one label for each of {len(rows)} rows was expected."
         )
-    if labels.dtype == object:
-        gap = any(label is None or label != label for label in labels)
-        labels = labels if gap else np.array(labels.tolist())
-    else:
-        gap = labels.dtype.kind == "f" and not np.isfinite(labels).all()
-    if gap or labels.dtype.kind not in "biufUS":
+    if labels.dtype.kind not in "biufUS" or (labels.dtype.kind == "f" and not np.isfinite(labels).all()):
         raise ValueError(
             f"y holds labels of dtype {labels.dtype}, some missing or neither text nor finite numbers: pass one label"
             " per row, and only rows that have one."
@@ -70,8 +63,7 @@ def probe_rows(fitted: Fitted, rows: Any, y: np.ndarray) -> dict[str, float]:
     """:func:`probe` of checked rows (n, \\*row) and labels (n,)."""
     rows, which = some(rows, MOST, fitted.seed)
     y = y[which]
-    numbers = y.dtype.kind == "f" and not (y == np.round(y)).all()
-    score, name = (_regression, "probe_r2") if numbers else (_classification, "probe_accuracy")
+    score, name = (_regression, "probe_r2") if is_real(y) else (_classification, "probe_accuracy")
     return {
         name: score(encode(fitted, rows).astype(np.float64), y, fitted.seed),
         f"pca_{name}": score(principal_codes(fitted, rows), y, fitted.seed),

@@ -201,8 +201,11 @@ class ValuesView:
     def slider(self, frames: np.ndarray, names: Sequence[str], steps: Sequence[str], label: str) -> Slider:
         """Frames (latents, steps, base rows, features): the middle base row moves."""
         frames = frames[:, :, frames.shape[2] // 2].astype(np.float64)
-        low = np.nanmin(self.rows.astype(np.float64), axis=0)
-        span = np.nanmax(self.rows.astype(np.float64), axis=0) - low
+        rows = self.rows.astype(np.float64)
+        empty = np.isnan(rows).all(0)  # such a column has the range of the slider itself
+        rows = np.where(empty, 0.0, rows)
+        low = np.where(empty, frames.min((0, 1)), np.nanmin(rows, axis=0))
+        span = np.where(empty, frames.max((0, 1)), np.nanmax(rows, axis=0)) - low
         moved = np.nan_to_num((frames.max(1) - frames.min(1)).max(0) / np.where(span > 0, span, np.inf))
         few = sorted(np.argsort(-moved, kind="stable")[:LINES].tolist())
         share = np.clip((frames - low) / np.where(span > 0, span, 1.0), 0, 1)
