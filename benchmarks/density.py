@@ -148,9 +148,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--epochs", type=int, help="so many, whatever time they take: for busy machines")
     parser.add_argument("--batch", default="auto")
-    # At the rate that is taken by itself, 0.005, the loss rises again after 80 epochs, and some test images
-    # explode: 124.6 nats on average, with a standard error of 36.
-    parser.add_argument("--rate", default="0.002")
+    parser.add_argument("--rate", default="auto")
     parser.add_argument("--warmup", type=float, default=0.0)
     parser.add_argument("--activation", default="silu")
     parser.add_argument("--seed", type=int, default=0)

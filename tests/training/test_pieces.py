@@ -148,15 +148,16 @@ def test_an_automatic_batch_is_sensible(rows):
     assert Settings(batch_size=5).batch(rows) == 5
 
 
-def test_an_automatic_rate_is_lower_for_deeper_networks():
-    def rate(hidden, **settings):
+def test_an_automatic_rate_is_lower_for_deeper_networks_and_longer_fits():
+    def rate(hidden, steps=100, **settings):
         ae = nw.Autoencoder(2, backbone=nw.backbones.MLP(hidden), max_epochs=1).fit(
             [[0.0, 1], [2, 3], [4, 5]]
         )
-        return Settings(**settings).rate(ae.net_)
+        return Settings(**settings).rate(ae.net_, steps)
 
     assert rate(()) > rate((4, 4, 4, 4)) > 0
-    assert rate((), learning_rate=0.125) == 0.125
+    assert rate((), 5000) == rate(()) and rate((), 40_000) == pytest.approx(rate(()) / 2)
+    assert rate((), 10**6, learning_rate=0.125) == 0.125
 
 
 @pytest.mark.parametrize(

@@ -226,8 +226,8 @@ class Verbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         if not isinstance(out, (str, os.PathLike)):
             raise TypeError(
-                f"out is a {type(out).__name__}, but the name of a page was expected: pass out='report.html', and labels"
-                " as labels=y."
+                f"out is a {type(out).__name__}, but the name of a page was expected: pass out='report.html', and"
+                " labels as labels=y."
             )
         if Path(out).suffix.lower() not in (".html", ".htm"):
             raise ValueError(f"out='{out}' is not an .html name: name the page for example 'report.html'.")

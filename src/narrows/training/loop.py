@@ -17,12 +17,11 @@ from narrows.sources import Memory
 from narrows.training.checkpoint import Best
 from narrows.training.progress import Screen, Several, reporter
 from narrows.training.schedule import Schedule
-from narrows.training.settings import Settings
+from narrows.training.settings import STEPS, Settings
 
 TRIES = 5  # returns to the last good weights before giving up
 SKIPS = 0.1  # share of an epoch's steps that may be skipped before such a return
 SLOWER = 0.3  # what a return does to the learning rate
-STEPS = 5000  # that a fit which may stop early plans for, if max_epochs allows
 
 
 class TrainingError(ValueError):
@@ -176,7 +175,7 @@ def course(
     """
     state = Progress(net, settings)
     steps, epochs, total = plan.steps, plan.epochs, plan.steps * plan.epochs
-    schedule = Schedule(settings.rate(net), total, plan.flat)
+    schedule = Schedule(settings.rate(net, total), total, plan.flat)
     if epochs < settings.max_epochs:
         state.reason = f"the {epochs} epochs planned are done; patience=None trains all {settings.max_epochs}"
     best, slow, tries, step, turned = Best(net), 1.0, 0, 0, 0
