@@ -7,7 +7,7 @@ The grid has 5 latent sizes, 3 learning rates and 2 widths of ``deep``, every mo
 same 30 are given to ``tune``: all of them, half of them spread evenly, and half of them chosen by Optuna.
 All see the same rows and hold out the same ones; a fifth of the data, which none of them sees, judges what
 they chose.  ``seconds`` and those the ``processor`` worked are of one run on one thread.  ``sizes`` compares numbers of
-latents that take less than a second to guess.  ``--out`` keeps every line as JSON.
+latents that take seconds at most to guess.  ``--out`` keeps every line as JSON.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.decomposition import PCA
 
 import narrows as nw
 from narrows.tuning.held import split
@@ -131,52 +133,66 @@ def compared(name: str, seed: int) -> Iterator[dict[str, Any]]:
 
 
 def guesses(x: np.ndarray, seed: int) -> dict[str, int]:
-    """Latent sizes from scaled rows (n, d), by ways that take less than a second."""
+    """Latent sizes from rows (n, d) scaled as a fit scales them, by ways that take seconds at most."""
     n, d = x.shape
     x = x - x.mean(0)
-    variances = np.linalg.svd(x, compute_uv=False) ** 2 / n
+    s = np.linalg.svd(x, compute_uv=False)
+    variances = s**2 / n
     share = np.cumsum(variances) / variances.sum()
-    rng = np.random.default_rng(seed)
+    found = {f"{p}%": int(np.searchsorted(share, p / 100)) + 1 for p in (90, 95, 99)}
+    # The number of equal variances that are as concentrated as these (Kish's effective number).
+    found["participation"] = round(variances.sum() ** 2 / np.square(variances).sum())
     # Horn's parallel analysis: components above those of columns shuffled apart.
+    rng = np.random.default_rng(seed)
     shuffled = np.mean(
         [np.linalg.svd(rng.permuted(x, axis=0), compute_uv=False) ** 2 / n for _ in range(3)], axis=0
     )
-    horn = int(np.argmin(np.append(variances > shuffled, False)))
-    # Probabilistic PCA's density of rows that it was not learned from.
+    found["parallel"] = int(np.argmin(np.append(variances > shuffled, False)))
+    # Gavish & Donoho 2014: singular values above a multiple of the median one, noise of unknown level.
+    beta = min(n, d) / max(n, d)
+    there = s[s > 1e-9 * s[0]]
+    limit = (0.56 * beta**3 - 0.95 * beta**2 + 1.82 * beta + 1.43) * np.median(there)
+    found["Gavish-Donoho"] = int((there > limit).sum())
+    # Probabilistic PCA: the density of rows that it was not learned from; and Minka's evidence (2000) where
+    # there are few enough columns for it to be quick.
     cut = rng.permutation(n)
-    train, held = x[cut[n // 5 :]], x[cut[: n // 5]]
-    _, s, axes = np.linalg.svd(train - train.mean(0), full_matrices=False)
-    v, codes = s**2 / len(train), (held - train.mean(0)) @ axes.T
-    densities = []
+    found["held-out pPCA"] = int(np.argmax(held_densities(x[cut[n // 5 :]], x[cut[: n // 5]]))) + 1
+    varying = x[:, x.std(0) > 1e-6]
+    if varying.shape[1] <= 100:
+        found["Minka"] = PCA("mle", svd_solver="full").fit(varying).n_components_
+    return {way: int(np.clip(k, 2, min(64, d))) for way, k in found.items()}
+
+
+def held_densities(rows: np.ndarray, held: np.ndarray) -> list[float]:
+    """Mean ln p, but for a constant, of held-out rows under probabilistic PCA with 1, 2 … 64 components."""
+    d, mean = rows.shape[1], rows.mean(0)
+    _, s, axes = np.linalg.svd(rows - mean, full_matrices=False)
+    v, codes, found = s**2 / len(rows), (held - mean) @ axes.T, []
     for k in range(1, min(len(v), 65)):
         noise = max(v[k:].sum() / max(d - k, 1), 1e-9)
-        outside = (np.square(held - train.mean(0)).sum(1) - (codes[:, :k] ** 2).sum(1)) / noise
-        inside = (codes[:, :k] ** 2 / np.maximum(v[:k], noise)).sum(1)
-        log_det = np.log(np.maximum(v[:k], noise)).sum() + (d - k) * np.log(noise)
-        densities.append(-0.5 * float((inside + outside).mean() + log_det))
-    found = {
-        "95% of the variance": int(np.searchsorted(share, 0.95)) + 1,
-        "90%": int(np.searchsorted(share, 0.90)) + 1,
-        "99%": int(np.searchsorted(share, 0.99)) + 1,
-        "parallel analysis": horn,
-        "held-out pPCA": int(np.argmax(densities)) + 1,
-    }
-    return {way: int(np.clip(k, 2, min(64, d))) for way, k in found.items()}
+        spread = np.maximum(v[:k], noise)
+        outside = (np.square(held - mean).sum(1) - (codes[:, :k] ** 2).sum(1)) / noise
+        inside = (codes[:, :k] ** 2 / spread).sum(1)
+        found.append(-0.5 * float((inside + outside).mean() + np.log(spread).sum() + (d - k) * np.log(noise)))
+    return found
 
 
 def sizes(name: str, seed: int) -> Iterator[dict[str, Any]]:
     """What a variational model, whose score pays for every latent, and ``deep`` make of each guess."""
     rows, test = parted(data(name)[:4000], seed)
-    spread = rows.std(0)
-    found = guesses((rows - rows.mean(0)) / np.where(spread > 0, spread, 1), seed)
+    affine = nw.recipes.deep(2, max_epochs=1).fit(rows).fitted_.affine
+    found = guesses(affine.forward(rows, torch.float64).numpy(), seed)
+    lines = {}
     for k in sorted(set(found.values())):
         how = {"hidden": WIDTHS[0], "random_state": seed}
-        bound = nw.recipes.variational(k, **how).fit(rows)
         plain = nw.recipes.deep(k, **how).fit(rows).evaluate(test)
-        yield {
-            "ways": [way for way, size in found.items() if size == k], "latents": k,
-            "variational score": bound.score(test), "deep, r2": plain["r2"], "PCA, r2": plain["pca_r2"],
-        }  # fmt: skip
+        lines[k] = {
+            "bound": nw.recipes.variational(k, **how).fit(rows).score(test),
+            "deep, r2": plain["r2"],
+            "PCA, r2": plain["pca_r2"],
+        }
+    for way, k in found.items():
+        yield {"way": way, "latents": k} | lines[k]
 
 
 def main() -> None:

@@ -53,6 +53,20 @@ def test_a_size_that_is_set_stays(table, tmp_path):
     assert nw.load(out).latent_dim_ == 3
 
 
+def test_labels_are_for_the_model_that_is_chosen(table, tmp_path, capsys):
+    rows = np.loadtxt(table, delimiter=",", skiprows=1)
+    labelled, out = tmp_path / "labelled.csv", tmp_path / "m.safetensors"
+    kinds = np.where(rows[:, 0] > 0, "yes", "no")
+    lines = [",".join([*map(str, row), kind]) for row, kind in zip(rows, kinds, strict=True)]
+    labelled.write_text("a,b,c,d,e,kind\n" + "\n".join(lines) + "\n")
+    words = ["tune", str(labelled), *QUICK, "--trials", "1", "--quiet", "--out", str(out)]
+    assert main([*words, "--labels", "kind"]) == 0
+    model = nw.load(out)
+    assert list(model.classes_) == ["no", "yes"] and model.n_features_in_ == 5
+    assert main([*words, "--set", "conditional=true"]) == 2
+    assert "got no y" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -62,6 +76,7 @@ def test_a_size_that_is_set_stays(table, tmp_path):
         (["--out", "m.bin"], ".safetensors"),
         (["--figure", "curve.jpg"], ".png"),
         (["--budget", "0"], "budget=0"),
+        (["--labels", "kind"], "--labels 'kind'"),
         (["--set", "patience=0"], "patience=0"),
     ],
 )

@@ -127,6 +127,24 @@ def test_recipes_by_name_by_function_and_as_they_are():
     assert nw.tune(X, model(3, max_epochs=2), latent_dim=[1, 2], trials=2).best_.latent_dim_ in (1, 2)
 
 
+def test_numbers_may_be_numpys():
+    X, base = low_rank(60), model(max_epochs=2)
+    assert nw.tune(X, base, latent_dim=np.int64(2), trials=np.int64(1)).best_.latent_dim_ == 2
+    for listed in (np.array([2, 3]), range(2, 4), (2, np.int32(3))):
+        assert {p["latent_dim"] for p in nw.tune(X, base, latent_dim=listed, trials=2).curve} == {2, 3}
+    assert checked(
+        {"learning_rate": (np.float64(1e-3), np.float32(1e-2)), "latent_dim": (np.int64(2), 5)}, base
+    )["latent_dim"] == (2, 5)
+
+
+def test_auto_means_the_sizes_that_are_the_default():
+    X, how = low_rank(100), {"trials": 8}
+    default = nw.tune(X, model(max_epochs=2), **how)
+    for recipe, space in ((model(max_epochs=2), None), (model(5, max_epochs=2), {"learning_rate": [1e-2]})):
+        found = nw.tune(X, recipe, latent_dim="auto", space=space, **how)
+        assert [p["latent_dim"] for p in found.curve] == [p["latent_dim"] for p in default.curve]
+
+
 def test_what_is_tried_by_itself():
     def tried(recipe):
         ae = recipe()
@@ -211,6 +229,7 @@ def test_candidates_take_sizes_in_turn():
     assert len(points) == 6 and {p["latent_dim"] for p in points[:3]} == {2, 4, 8}
     assert candidates(space, 4, 0) == points[:4]
     assert candidates(space, 100, 1) != points
+    assert [p["latent_dim"] for p in candidates(space, 3, 0, near=7)] == [8, 4, 2]
 
 
 def test_ranges_are_spread_evenly():
@@ -243,6 +262,13 @@ def test_spaces_that_cannot_be(space, words, refused):
         ({"budget": 0}, "budget=0"),
         ({"budget": "60s"}, "seconds"),
         ({"trials": 0}, "trials=0"),
+        ({"trials": 2.0}, "trials=2.0"),
+        ({"latent_dim": "large"}, "latent_dim='large'"),
+        ({"latent_dim": [2, "auto"]}, "latent_dim=[2, 'auto']"),
+        ({"latent_dim": 0}, "latent_dim=0"),
+        ({"latent_dim": 2.5}, "latent_dim=2.5"),
+        ({"latent_dim": []}, "latent_dim=[]"),
+        ({"latent_dim": True}, "latent_dim=True"),
         ({"prefer": "large"}, "'small'"),
         ({"search": "grid"}, "'halving'"),
         ({"recipe": "dep"}, "'dep'"),
@@ -295,23 +321,126 @@ def test_an_interrupt_keeps_the_best_so_far(monkeypatch):
         nw.tune(X, model(), trials=8)
 
 
-def test_a_budget_ends_the_search(monkeypatch):
-    """By a clock of its own: a second for each fit."""
-    now = [0.0]
-    monkeypatch.setattr("narrows.tuning.search.time.perf_counter", lambda: now[0])
+# What a clock decides -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock of its own: a second for each epoch of a fit, the first fit of all as many as ``clock[1]`` more."""
+    now = [0.0, 0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
     plain = Bench._together
 
     def together(self, group, epochs):
-        now[0] += len(group) * epochs
         trials = plain(self, group, epochs)
         for trial in trials:
-            trial.seconds = trial.epochs
+            trial.seconds = trial.epochs + (0.0 if self.trials else now[1])
+            now[0] += trial.seconds
         return trials
 
     monkeypatch.setattr(Bench, "_together", together)
-    found = nw.tune(low_rank(100), model(), budget=40.0)
-    assert now[0] <= 40.0
-    assert "The budget ended before" in found.verdict
+    return now
+
+
+def tried(found):
+    """Latent sizes in the order in which they were first tried."""
+    return list(dict.fromkeys(line["latent_dim"] for line in found.trials_))
+
+
+def test_a_budget_ends_the_search(clock):
+    found = nw.tune(low_rank(100), model(), 40.0)
+    assert clock[0] <= 40.0
+    assert "The budget ended before the best was trained to the end: give it more seconds." in found.verdict
+    assert found.untried_ == []
+
+
+def test_a_budget_covers_all_sizes_before_any_has_a_second_turn(clock):
+    found = nw.tune(low_rank(100), model(), budget=6.0, latent_dim=[1, 2, 3, 4, 8])
+    assert clock[0] <= 6.0
+    assert sorted(tried(found)[:5]) == [1, 2, 3, 4, 8] and found.untried_ == []
+    first = found.trials_[:5]
+    assert len({line["latent_dim"] for line in first}) == 5
+    for line in first:  # the model's own numbers, for a short while
+        assert (line["learning_rate"], line["backbone__hidden"], line["epochs"]) == ("auto", (16,), 1)
+
+
+def test_what_a_budget_leaves_goes_to_the_best(clock):
+    found = nw.tune(low_rank(100), model(), budget=20.0, latent_dim=[1, 2, 4])
+    longest = max(line["epochs"] for line in found.trials_)
+    assert longest >= 5 and [line["epochs"] for line in found.trials_].count(longest) == 1
+
+
+@pytest.mark.parametrize("slow", [0.0, 100.0])
+def test_without_time_it_is_the_quick_guess(clock, slow):
+    """The planned size nearest to the 2 components that hold 95% of the variance, not the smallest."""
+    clock[1] = slow
+    found = nw.tune(low_rank(100), model(), budget=0.5, latent_dim=[64, 1, 2, 16])
+    assert tried(found) == [2] and found.best_.latent_dim_ == 2
+    assert found.untried_ == [64, 1, 16]
+    assert "before codes of 64, 1, 16 were tried: give it more seconds" in found.verdict
+
+
+def test_a_slow_first_fit_says_nothing_of_the_others(clock):
+    clock[1] = 30.0
+    found = nw.tune(low_rank(100), model(), budget=66.0, latent_dim=[1, 2, 4, 8])
+    assert sorted(tried(found)) == [1, 2, 4, 8] and clock[0] <= 66.0
+
+
+def test_of_many_rows_time_is_left_to_fit_them_all(clock, monkeypatch):
+    monkeypatch.setattr(held, "MOST", 100)
+    X = low_rank(300)
+    found = nw.tune(X, model(2), 400.0, space={"learning_rate": [1e-2]})
+    assert found.best_.fitted_.training["rows"] == 270 and "rows only" not in found.verdict
+    found = nw.tune(X, model(2), 3.0, space={"learning_rate": [1e-2]})
+    assert "It is fitted to 80 of the 300 rows only: the budget left no time for all." in found.verdict
+
+
+def test_few_trials_begin_with_the_likeliest_size():
+    found = nw.tune(low_rank(100), model(max_epochs=2), latent_dim=[1, 2, 4, 16], trials=1)
+    assert tried(found) == [2] and found.untried_ == [1, 4, 16]
+    assert "The trials ended before codes of 1, 4, 16 were tried: give it more trials." in found.verdict
+
+
+# Labels ---------------------------------------------------------------------------------------------------
+
+
+def test_a_conditional_model_learns_its_labels(monkeypatch):
+    X, y = low_rank(100), np.arange(100) % 2
+    base = model(2, max_epochs=2, conditional=True)
+    assert list(nw.tune(X, base, trials=2, y=y).best_.classes_) == [0, 1]
+    monkeypatch.setattr(held, "MOST", 50)
+    found = nw.tune(X, base, trials=2, y=y)
+    assert found.best_.fitted_.training["rows"] == 90
+    assert found.best_.sample(3, labels=1).shape == (3, 8)
+    assert not hasattr(nw.tune(X, model(2, max_epochs=2), trials=2, y=y).best_, "classes_")
+
+
+def test_labels_change_nothing_else():
+    X, y = low_rank(80), np.arange(80) % 2
+    plain, conditional = (
+        nw.tune(X, model(2, max_epochs=2, conditional=c), trials=2, y=y) for c in (False, True)
+    )
+    assert (plain.best_.transform(X) == conditional.best_.transform(X)).all()
+
+
+def test_a_conditional_model_needs_labels(refused):
+    for y, words in ((None, "no y"), (np.zeros(7, dtype=int), "(7,)"), (np.linspace(0, 1, 20), "float")):
+        with refused(words):
+            nw.tune(low_rank(20), model(conditional=True), trials=1, y=y)
+    with refused("'conditional'"):
+        checked({"conditional": [True]}, model())
+
+
+def test_a_fit_to_all_rows_that_fails_is_told(monkeypatch):
+    monkeypatch.setattr(held, "MOST", 100)
+
+    def fails(self, X, y=None):
+        raise ValueError("No room.")
+
+    monkeypatch.setattr(nw.Autoencoder, "fit", fails)
+    found = nw.tune(low_rank(300), model(2, max_epochs=2), space={"learning_rate": [1e-2]}, trials=1)
+    assert "It is fitted to 80 of the 300 rows only: the fit to all failed. No room." in found.verdict
+    assert found.best_.transform(low_rank(300)).shape == (300, 2)
 
 
 # What is shown -----------------------------------------------------------------------------------------

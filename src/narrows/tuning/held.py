@@ -141,7 +141,7 @@ def _answers(fitted: Fitted, rows: np.ndarray, x: Tensor, inputs: Tensor) -> tup
                 code = net.bottleneck(h, noise)
                 nll = net.likelihood.nll(net.decode(code.z, side), a).flatten(1).sum(1)
                 drawn.append(nll if code.rate is None else nll + code.rate)
-                if code.rate is None:  # a code that costs nothing is not random either
+                if code.rate is None or code.indices is not None:  # as in tasks.score: it is not random
                     break
             scores.append(-torch.stack(drawn).mean(0))
             answers.append(expected(net(a, x_in=b).out, a))

@@ -5,6 +5,7 @@ Bergstra et al. 2011, "Algorithms for hyper-parameter optimization"; Akiba et al
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,10 +34,11 @@ class Proposals:
             whole = all(isinstance(end, int) for end in axis)
             kind = distributions.IntDistribution if whole else distributions.FloatDistribution
             self.axes[name] = kind(*axis, log=axis[0] > 0)
-        self.study = optuna.create_study(
-            direction="maximize",
-            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=1, constant_liar=True),
-        )
+        with warnings.catch_warnings():
+            # Version 4 still calls constant_liar experimental.
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=1, constant_liar=True)
+        self.study = optuna.create_study(direction="maximize", sampler=sampler)
         self.asked: dict[str, Any] = {}
         self.seen: set[str] = set()
 

@@ -151,11 +151,18 @@ class Bench:
         return sum(self._pace(candidate) for candidate in group) * epochs
 
     def _pace(self, candidate: Candidate) -> float:
-        """Seconds of an epoch; of a shape that was not trained yet those of the slowest."""
-        shape = _shape(candidate)
-        paces = [(t.seconds / t.epochs, _shape(t.parameters)) for t in self.trials if t.epochs]
-        same = [pace for pace, other in paces if other == shape]
-        return min(same) if same else max((pace for pace, _ in paces), default=0.0)
+        """Seconds of an epoch; of a shape that was not trained yet those of the slowest of the same layers, or
+        of all.  The first trial counts only while it is alone: it waits for libraries to be loaded."""
+        paces: dict[str, float] = {}
+        alike = []
+        for trial in self.trials[1:] or self.trials:
+            if trial.epochs:
+                shape = _shape(trial.parameters)
+                paces[shape] = min(paces.get(shape, math.inf), trial.seconds / trial.epochs)
+                if layers(trial.parameters) == layers(candidate):
+                    alike.append(shape)
+        mine = paces.get(_shape(candidate))
+        return mine if mine is not None else max((paces[s] for s in alike or paces), default=0.0)
 
     def affordable(self, alive: Sequence[Candidate], epochs: int, stop: float | None) -> int:
         """As many of the epochs as there is time for until ``stop``."""

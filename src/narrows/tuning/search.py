@@ -1,17 +1,11 @@
-"""The search: many candidates for a few steps, the better ones for more, the best to the end.
-
-Successive halving (Jamieson & Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter
-optimization"), with two differences.  Every fit of a round is a whole one, with its rise and fall of the
-learning rate, because a fit that is cut off says little about one that is not.  And the best candidate of
-each latent size stays for the second round, because the curve of quality against size is an answer too.
-"""
+"""The search for a model's numbers: what is asked for, what is tried, and the answer."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -20,23 +14,23 @@ from sklearn.base import clone
 from narrows import recipes
 from narrows.baseline import principal
 from narrows.estimators import Autoencoder
-from narrows.estimators._fitting import described, introduce, loaded, order_of, seed_of
+from narrows.estimators._fitting import check_labels, loaded, order_of, seed_of
 from narrows.inputs.design import design
 from narrows.training.data import prepare
 from narrows.training.loop import Plan
+from narrows.tuning import chosen
 from narrows.tuning import space as spaces
+from narrows.tuning.halving import Halving
 from narrows.tuning.held import split
-from narrows.tuning.rounds import Bench, Trial, layers
+from narrows.tuning.rounds import Bench
 from narrows.tuning.screen import Screen
 from narrows.tuning.tuned import Tuned, preferred
 
 SECONDS = 60.0  # where neither budget nor trials are given
-SHARES = (48, 10, 4)  # of a full fit's epochs, in the rounds before the last
-UNTIL = (0.35, 0.55, 0.75)  # shares of the budget by whose end no more fits of those rounds begin
-TOP = 3  # that stay for the second round, with the best of each latent size; or a tenth of all
 MOST = 120  # candidates where only time limits them
-BATCH = 6  # proposals that are asked for at once
 ENOUGH = 0.99  # of the variance, in as many principal components as the largest code tried has numbers
+LIKELY = 0.95  # in as many as the code has that is tried first: those of a fit with "auto"
+FOR_ALL = 0.5  # of the budget, left for the fit to all rows where some were compared on
 
 Recipe = str | Callable[..., Autoencoder] | Autoencoder
 
@@ -44,8 +38,9 @@ Recipe = str | Callable[..., Autoencoder] | Autoencoder
 def tune(
     X: Any,
     recipe: Recipe = "deep",
-    *,
     budget: float | None = None,
+    *,
+    y: Any = None,
     trials: int | None = None,
     latent_dim: Any = None,
     space: spaces.Space | None = None,
@@ -65,17 +60,20 @@ def tune(
 
     Parameters
     ----------
-    X : whatever ``fit`` takes.  Of more than 10,000 rows as many are compared on; the choice is fitted to all.
+    X : whatever ``fit`` takes.  Of more than 10,000 rows as many are compared on; the choice is fitted to all,
+        for which half of the budget is left.
     recipe : the name of a recipe, a function that returns an Autoencoder, or one.
     budget : float
-        Seconds; the search is planned to end within them, 60 where nothing is said.  What a clock decides
-        differs from run to run: with ``trials`` alone one ``random_state`` means the same result.
+        Seconds; the search is planned to end within them, 60 where nothing is said.  Every latent size has a
+        short fit first, from the likeliest outwards; ``verdict`` names those that there was no time for.  What
+        a clock decides differs from run to run: with ``trials`` alone one ``random_state`` means the same result.
+    y : one label per row, for a model with ``conditional=True``; ignored by others.
     trials : int
         Candidates of the first round.
-    latent_dim : int or list of int
-        Sizes to try.  By default, where the recipe says "auto", powers of two up to as many principal
-        components as hold 99% of the variance, 64 at most; where a recipe names a number, that, its half and
-        its quarter; an Autoencoder's own number stays.
+    latent_dim : int, list of int or "auto"
+        Sizes to try.  By default, and where the recipe says so, "auto": powers of two up to as many principal
+        components as hold 99% of the variance, 64 at most.  Where a recipe names a number, by default that,
+        its half and its quarter; an Autoencoder's own number stays.
     space : dict
         All that is tried, instead of the default: by name of a parameter (as in ``set_params``:
         ``backbone__hidden``, ``bottleneck__beta``) a list of values, or a tuple (low, high) for numbers
@@ -101,36 +99,40 @@ def tune(
     """
     began = time.perf_counter()
     _check(budget, trials, prefer, search)
+    listed = _listed(latent_dim)
     if budget is None and trials is None:
         budget = SECONDS
     seed = seed_of(random_state)
     base, own_size = _model(recipe)
-    base.set_params(random_state=seed)
+    base.set_params(random_state=seed, **({"latent_dim": "auto"} if listed == "auto" else {}))
     X = loaded(X)
     order = order_of(base, X)
     schema = order.spec.input.learn(X)
-    parts = split(schema.rows(X), seed)
-    bench = Bench(base, order.spec, schema, parts, seed, None if budget is None else began + budget)
-    own = latent_dim is not None or (space is not None and "latent_dim" in space)
-    if space is None:
-        components = 1 if own or base.latent_dim != "auto" else _components(order, schema, parts)
-        chosen = spaces.axes(base, order.spec, components, own_size)
-    else:
-        chosen = spaces.checked(space, base)
-    if latent_dim is not None:
-        listed = [latent_dim] if isinstance(latent_dim, int) else list(latent_dim)
-        chosen["latent_dim"] = spaces.checked({"latent_dim": listed}, base)["latent_dim"]
+    rows = schema.rows(X)
+    _check_labelled(base, order.spec, rows, y)
+    parts = split(rows, seed)
+    share = 1.0 if parts.all_of_them else FOR_ALL
+    bench = Bench(
+        base, order.spec, schema, parts, seed, None if budget is None else began + share * float(budget)
+    )
+    most_components, near = _guessed(order, schema, parts)
+    default = spaces.axes(base, order.spec, most_components, own_size)
+    tried = default if space is None else spaces.checked(space, base)
+    if listed == "auto":
+        tried["latent_dim"] = default["latent_dim"]
+    elif listed is not None:
+        tried["latent_dim"] = listed
     full = _epochs(order.settings, len(parts.train))
-    most = trials or MOST
+    most = int(trials or MOST)
     proposals = None
     if search == "optuna":
         from narrows.tuning.proposals import Proposals
 
-        proposals = Proposals(chosen, seed)
-    first = spaces.candidates(chosen, most if proposals is None else max(1, most // 3), seed)
+        proposals = Proposals(tried, seed)
+    first = spaces.candidates(tried, most if proposals is None else max(1, most // 3), seed, near)
     interrupted, screen = False, Screen(verbose)
     try:
-        _Search(bench, screen, full, prefer, began, proposals, most).run(first)
+        Halving(bench, screen, full, prefer, began, proposals, most, near).run(first)
     except KeyboardInterrupt:
         interrupted = True
         if not any(trial.usable for trial in bench.trials):
@@ -138,118 +140,14 @@ def tune(
     finally:
         screen.close()
     best = preferred(bench.usable(), prefer)
-    ae = None
-    if not parts.all_of_them and not interrupted:
-        ae = _refitted(bench, best, X)
-    if ae is None:
-        ae = clone(base).set_params(**best.parameters, max_epochs=bench.max_epochs(best))
-        ae.fitted_ = best.fitted
-        introduce(ae, described(schema, X))
-    found = Tuned.made(ae, best, bench, interrupted, time.perf_counter() - began)
+    end = None if budget is None else began + float(budget)
+    ae, partly = chosen.fitted(bench, best, X, rows, y, end, interrupted)
+    planned = spaces.values(tried, first, "latent_dim")
+    more = " or ".join(["seconds"] * (budget is not None) + ["trials"] * (trials is not None))
+    found = Tuned.made(ae, best, bench, planned, more, partly, interrupted, time.perf_counter() - began)
     if verbose:
         screen.say(f"{found.verdict}")
     return found
-
-
-@dataclass(eq=False)
-class _Search:
-    """All rounds: fewer candidates in each, for more epochs."""
-
-    bench: Bench
-    screen: Screen
-    full: int  # epochs of a fit to the end
-    prefer: str
-    began: float
-    proposals: Any
-    most: int  # candidates of the first round
-
-    def run(self, alive: list[spaces.Candidate]) -> None:
-        lengths = sorted({max(1, round(self.full / by)) for by in SHARES} | {self.full})
-        last = len(lengths) - 1
-        for number, epochs in enumerate(lengths):
-            asking = self.proposals is not None and number == 0
-            if number < last and len(alive) <= _kept(number, alive) and not asking:
-                continue  # nobody would be sent home
-            stop = self._stop(number - last)
-            if number:
-                epochs = self.bench.affordable(alive, epochs, stop)
-                if number < last and epochs <= lengths[number - 1]:
-                    continue  # no time for more than they had
-            self.screen.round(epochs, len(alive))
-            done = self.bench.run(alive, epochs, self.full, stop, self.screen)
-            if asking:
-                done += self._proposed(done, epochs, stop)
-            if done and number < last:
-                alive = _survivors(done, number, self.prefer)
-
-    def _stop(self, before_last: int) -> float | None:
-        """When no more fits of a round begin, which is so many rounds before the last."""
-        deadline = self.bench.deadline
-        if deadline is None or not before_last:
-            return deadline
-        return self.began + UNTIL[before_last] * (deadline - self.began)
-
-    def _proposed(self, done: list[Trial], epochs: int, stop: float | None) -> list[Trial]:
-        """More trials of the first round, each batch proposed from how those before it did."""
-        found: list[Trial] = []
-        self.proposals.tell(done)
-        while (left := self.most - len(done) - len(found)) > 0 and not self.bench.late(stop):
-            made = self.bench.run(self.proposals.ask(min(BATCH, left)), epochs, self.full, stop, self.screen)
-            self.proposals.tell(made)
-            found += made
-            if not made:
-                break
-        return found
-
-
-def _kept(number: int, alive: Sequence[spaces.Candidate]) -> int:
-    """How many of a round go on."""
-    sizes = len({point.get("latent_dim") for point in alive})
-    return (max(TOP, len(alive) // 10) + sizes - 1, 2, 1)[min(number, 2)]
-
-
-def _survivors(done: list[Trial], number: int, prefer: str) -> list[spaces.Candidate]:
-    """The best; after the first round also the best of each size, and before the last the best of other layers:
-    narrow ones learn more slowly and may yet overtake."""
-    ranked = sorted((t for t in done if t.usable), key=lambda t: -t.score)
-    if not ranked:
-        return []
-    leader = preferred(ranked, prefer)
-    first = [leader]
-    if number == 0:
-        sizes = {t.latent_dim: t for t in reversed(ranked)}
-        first += [t for size, t in sizes.items() if size != leader.latent_dim]
-    rest = [t for t in ranked if t not in first]
-    kept = (first + rest)[: _kept(number, [t.parameters for t in done])]
-    other = next(
-        (
-            t
-            for t in ranked
-            if t.latent_dim == leader.latent_dim and layers(t.parameters) != layers(leader.parameters)
-        ),
-        leader,
-    )
-    if number < 2 and other not in kept:
-        kept.append(other)
-    return [t.parameters for t in kept]
-
-
-def _refitted(bench: Bench, best: Trial, X: Any) -> Autoencoder | None:
-    """The choice, fitted to all rows; None where that was not to be."""
-    ae = clone(bench.base).set_params(**best.parameters)
-    if bench.deadline is not None:
-        left = max(0.0, bench.deadline - time.perf_counter())
-        rows = len(bench.parts.train)
-        pace = best.seconds / max(1, best.epochs) / rows  # seconds for one row once
-        epochs = int(left / max(pace * len(bench.schema.rows(X)), 1e-9))
-        if epochs < 1:
-            return None
-        ae.set_params(max_epochs=min(ae.max_epochs, epochs))
-    try:
-        ae.fit(X)
-    except (ValueError, KeyboardInterrupt):  # what was found on some of the rows is there
-        return None
-    return ae
 
 
 def _model(recipe: Recipe) -> tuple[Autoencoder, bool]:
@@ -275,8 +173,11 @@ def _epochs(settings: Any, rows: int) -> int:
     return Plan.made(settings, math.ceil(rows / size), True).epochs
 
 
-def _components(order: Any, schema: Any, parts: Any) -> int:
-    """Principal components that hold 99% of the training rows' variance."""
+def _guessed(order: Any, schema: Any, parts: Any) -> tuple[int, int]:
+    """The largest latent size worth a try and the likeliest: the numbers of principal components that hold
+    99% of the training rows' variance, and 95%; of a model with a size of its own, that."""
+    if order.latent_dim != "auto":
+        return int(order.latent_dim), int(order.latent_dim)
     ready = prepare(
         order.spec, schema, parts.train, order.settings, "auto", order.scale, order.seed, parts.held
     )
@@ -284,14 +185,40 @@ def _components(order: Any, schema: Any, parts: Any) -> int:
     found = principal(flat, spaces.LARGEST, order.seed)
     left = found.noise * (flat.shape[1] - len(found.variances))
     shares = np.cumsum(found.variances) / max(float(found.variances.sum()) + left, 1e-300)
-    return int(np.searchsorted(shares, ENOUGH)) + 1
+    most, likely = (int(np.searchsorted(shares, share)) + 1 for share in (ENOUGH, LIKELY))
+    return most, likely
+
+
+def _listed(latent_dim: Any) -> Any:
+    """The sizes to try: a list; "auto"; or None where nothing is said."""
+    if latent_dim is None or (isinstance(latent_dim, str) and latent_dim == "auto"):
+        return latent_dim
+    several = isinstance(latent_dim, Iterable) and not isinstance(latent_dim, (str, bytes))
+    listed = list(latent_dim) if several else [latent_dim]
+    if not listed or not all(
+        isinstance(k, Integral) and not isinstance(k, bool) and int(k) >= 1 for k in listed
+    ):
+        raise ValueError(
+            f"latent_dim={latent_dim!r} is not usable: pass a whole number ≥ 1, a list of them, or 'auto'."
+        )
+    return [int(k) for k in listed]
+
+
+def _check_labelled(base: Autoencoder, spec: Any, rows: Any, y: Any) -> None:
+    if base.conditional and y is None:
+        raise ValueError(
+            "tune got no y, but a model with conditional=True learns what rows of a label look like: pass one label"
+            " per row, or conditional=False."
+        )
+    check_labels(base, spec, rows, y)
 
 
 def _check(budget: Any, trials: Any, prefer: Any, search: Any) -> None:
-    number = isinstance(budget, (int, float)) and not isinstance(budget, bool) and 0 < budget < math.inf
+    number = isinstance(budget, Real) and not isinstance(budget, bool) and 0 < float(budget) < math.inf
     if budget is not None and not number:
         raise ValueError(f"budget={budget!r} is not usable: pass seconds, such as 60, or trials=40.")
-    if trials is not None and not (isinstance(trials, int) and not isinstance(trials, bool) and trials >= 1):
+    whole = isinstance(trials, Integral) and not isinstance(trials, bool) and int(trials) >= 1
+    if trials is not None and not whole:
         raise ValueError(f"trials={trials!r} is not usable: pass a whole number ≥ 1.")
     if prefer not in ("best", "small"):
         raise ValueError(f"prefer={prefer!r} is not known: pass 'best' or 'small'.")

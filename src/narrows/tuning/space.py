@@ -7,6 +7,7 @@ evenly on a logarithmic scale where low is above 0.
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product, zip_longest
 from typing import Any
@@ -26,7 +27,8 @@ GRID = 4096  # combinations up to which they are all listed before some are chos
 RATES = ("auto", 3e-3, 1e-3)
 NOISE = (0.5, 1.0, 2.0)  # times the recipe's
 WEIGHTS = (1 / 3, 1.0, 3.0)
-FIXED = ("input", "callbacks", "max_epochs", "random_state", "validation_fraction", "verbose", "warm_start")
+FIXED: tuple[str, ...] = ("input", "callbacks", "conditional", "max_epochs", "random_state")
+FIXED += ("validation_fraction", "verbose", "warm_start")
 SHRUNK = {"hidden": 4, "channels": 2}  # what layers are divided by in the narrower of two networks
 
 
@@ -90,9 +92,9 @@ def checked(space: Space, ae: Autoencoder) -> Axes:
                 raise ValueError(
                     f"space[{name!r}] is {axis!r}, but a tuple is a range: pass (low, high), or a list of values."
                 )
-            found[name] = axis
+            found[name] = (_plain(axis[0]), _plain(axis[1]))
         elif isinstance(axis, (list, range, np.ndarray)) and len(axis):
-            found[name] = [value.item() if isinstance(value, np.generic) else value for value in axis]
+            found[name] = [_plain(value) for value in axis]
         else:
             raise ValueError(
                 f"space[{name!r}] is {axis!r}, expected values to try: pass a list, or a range (low, high)."
@@ -100,9 +102,10 @@ def checked(space: Space, ae: Autoencoder) -> Axes:
     return found
 
 
-def candidates(space: Axes, most: int, seed: int) -> list[Candidate]:
+def candidates(space: Axes, most: int, seed: int, near: int = 1) -> list[Candidate]:
     """Up to ``most`` different points of the space, in an order drawn by ``seed`` in which latent sizes take
-    turns: all of them where they are that few, so that any first part of the list covers the sizes."""
+    turns, beginning with those close to ``near``: all of them where they are that few, so that any first part
+    of the list covers the sizes."""
     rng = np.random.default_rng(seed)
     ranges = [name for name, axis in space.items() if isinstance(axis, tuple)]
     count = math.prod(len(axis) for axis in space.values() if isinstance(axis, list))
@@ -111,7 +114,7 @@ def candidates(space: Axes, most: int, seed: int) -> list[Candidate]:
         points = [points[i] for i in rng.permutation(len(points))]
     else:
         points = list(_spread(space, most if ranges else min(most, count), rng))
-    return _in_turns(points)[:most]
+    return _in_turns(points, near)[:most]
 
 
 def _spread(space: Axes, most: int, rng: np.random.Generator) -> Iterator[Candidate]:
@@ -138,13 +141,49 @@ def _at(axis: list[Any] | tuple[float, float], place: float) -> Any:
     return min(int(value), high) if whole else float(value)
 
 
-def _in_turns(points: list[Candidate]) -> list[Candidate]:
+def values(space: Axes, points: Sequence[Candidate], name: str) -> list[Any]:
+    """What was planned to be tried of a parameter: its list, or of a range what was drawn."""
+    axis = space.get(name, [])
+    return list(axis) if isinstance(axis, list) else sorted({point[name] for point in points})
+
+
+def one_of_each_size(points: Sequence[Candidate], own: Mapping[str, Any], near: int) -> list[Candidate]:
+    """The point of each latent size that has most of a model's ``own`` parameters; sizes close to ``near`` first.
+
+    >>> points = [{"latent_dim": k, "learning_rate": rate} for k in (1, 4, 32) for rate in (0.1, "auto")]
+    >>> [(p["latent_dim"], p["learning_rate"]) for p in one_of_each_size(points, {"learning_rate": "auto"}, 5)]
+    [(4, 'auto'), (1, 'auto'), (32, 'auto')]
+    """
+
+    def others(point: Candidate) -> int:
+        return sum(
+            repr(own.get(name)) != repr(value) for name, value in point.items() if name != "latent_dim"
+        )
+
+    return [min(group, key=others) for group in _of_each_size(points, near)]
+
+
+def _in_turns(points: Sequence[Candidate], near: int) -> list[Candidate]:
     """The same points, the values of the latent size in turn."""
+    turns = zip_longest(*_of_each_size(points, near))
+    return [point for turn in turns for point in turn if point is not None]
+
+
+def _of_each_size(points: Sequence[Candidate], near: int) -> list[list[Candidate]]:
+    """Points by latent size, sizes by how close they are to ``near``."""
     groups: dict[Any, list[Candidate]] = {}
     for point in points:
         groups.setdefault(point.get("latent_dim"), []).append(point)
-    return [point for turn in zip_longest(*groups.values()) for point in turn if point is not None]
+
+    def distance(size: Any) -> float:
+        return abs(math.log(max(size, 1) / near)) if _number(size) else 0.0
+
+    return [groups[size] for size in sorted(groups, key=distance)]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)

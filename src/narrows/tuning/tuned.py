@@ -24,6 +24,7 @@ SURE = 2.0  # standard errors
 GAP = 1.5  # held-out over training error from which a model is said to overfit
 FEW = 100  # rows below which no comparison can be trusted
 LOOKED_AT = 2000  # training rows, for their error
+SHOWN = 6  # sizes that a sentence names
 
 
 @dataclass(eq=False)
@@ -39,7 +40,8 @@ class Tuned:
     ``curve``        one dict per latent size, of its best fit: latent_dim, score, mse and r2 on the rows held
                      out, with those of PCA of that size, and epochs: sizes that were soon seen to be worse
                      were trained for fewer.  mse is in the units of the data, r2 of scaled columns.
-    ``verdict``      whether PCA would do, and whether there are too few rows.
+    ``verdict``      whether PCA would do, whether there are too few rows, and what there was no time for.
+    ``untried_``     latent sizes that were planned, but not reached.
     ``interrupted_`` whether Ctrl-C ended the search.
     """
 
@@ -51,9 +53,24 @@ class Tuned:
     verdict: str
     seconds_: float
     interrupted_: bool = False
+    untried_: list[Any] = field(default_factory=list)
 
     @classmethod
-    def made(cls, ae: Autoencoder, best: Trial, bench: Bench, interrupted: bool, seconds: float) -> Tuned:
+    def made(
+        cls,
+        ae: Autoencoder,
+        best: Trial,
+        bench: Bench,
+        planned: Sequence[Any],
+        more: str,
+        partly: str,
+        interrupted: bool,
+        seconds: float,
+    ) -> Tuned:
+        """``planned`` are latent sizes, ``more`` what would let the search go on; ``partly`` says why the model is
+        not fitted to all rows, if it is not."""
+        untried = _untried(planned, bench)
+        said = [_verdict(best, bench), partly, "" if interrupted else _ended(untried, bench, more)]
         shorter = {"max_epochs": ae.max_epochs} if ae.max_epochs != bench.base.max_epochs else {}
         return cls(
             ae,
@@ -61,9 +78,10 @@ class Tuned:
             best.score,
             [trial.line() for trial in bench.trials],
             [_point(trial) for trial in of_each_size(bench.usable())],
-            _verdict(best, bench),
+            " ".join(filter(None, said)) or "There are no numbers here that PCA could be compared on.",
             seconds,
             interrupted,
+            untried,
         )
 
     def figure(self, ink: Ink | None = None) -> Figure:
@@ -168,9 +186,25 @@ def _verdict(best: Trial, bench: Bench) -> str:
     elif gap > GAP:
         words = "The data are too few for such a network" if enough else "More rows would help"
         said.append(f"{words}: its error on rows held out is {gap:.1f} times that on rows trained on.")
+    return " ".join(said)
+
+
+def _untried(planned: Sequence[Any], bench: Bench) -> list[Any]:
+    """Latent sizes of which no model was trained."""
+    reached = {repr(trial.parameters.get("latent_dim")) for trial in bench.trials}
+    return [size for size in planned if repr(size) not in reached]
+
+
+def _ended(untried: Sequence[Any], bench: Bench, more: str) -> str:
+    """What there was no time for, or were too few trials; "" for nothing."""
+    short = []
+    if untried:
+        which = ", ".join(map(str, untried[:SHOWN])) + (" …" if len(untried) > SHOWN else "")
+        short.append(f"codes of {which} were tried" if len(untried) > 1 else f"a code of {which} was tried")
     if bench.deadline is not None and all(t.planned < bench.base.max_epochs for t in bench.usable()):
-        said.append("The budget ended before the best was trained to the end: give it more seconds.")
-    return " ".join(said) or "There are no numbers here that PCA could be compared on."
+        short.insert(0, "the best was trained to the end")
+    what = "trials" if bench.deadline is None else "budget"
+    return f"The {what} ended before {' and before '.join(short)}: give it more {more}." if short else ""
 
 
 def _short(value: Any) -> str:
