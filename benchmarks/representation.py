@@ -43,6 +43,7 @@ from narrows.numerics import seeded
 
 STRENGTHS = [0.1, 1.0, 10.0]  # C of probes, for features of mean length 10
 UNITS, ACTIVE, ALPHA = 1000, 25, 3
+ALL = UNITS / ACTIVE  # the α of all units
 
 Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -100,14 +101,9 @@ def unlabelled(
     return ae, (time.perf_counter() - began) / 60
 
 
-def sparse_codes(ae: nw.Autoencoder, k: int) -> Callable[[np.ndarray], np.ndarray]:
-    """What makes codes of k active units."""
-
-    def make(X: np.ndarray) -> np.ndarray:
-        ae.net_.bottleneck.k = k
-        return ae.transform(X)
-
-    return make
+def sparse_codes(ae: nw.Autoencoder, alpha: float) -> Callable[[np.ndarray], np.ndarray]:
+    """What makes codes of α k active units."""
+    return ae.with_params(bottleneck__alpha=alpha).transform
 
 
 def show(name: str, values: list[float], base: list[float] | None = None) -> None:
@@ -122,9 +118,9 @@ def probe(asked: argparse.Namespace) -> None:
     contenders: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "raw pixels": lambda rows: rows / 255,
         "PCA, 256": lambda rows: planes.transform(rows / 255),
-        f"codes, k = {ACTIVE}": sparse_codes(ae, ACTIVE),
-        f"codes, α k = {ALPHA * ACTIVE}": sparse_codes(ae, ALPHA * ACTIVE),
-        "codes, rectified": lambda rows: np.maximum(sparse_codes(ae, UNITS)(rows), 0),
+        f"codes, k = {ACTIVE}": sparse_codes(ae, 1),
+        f"codes, α k = {ALPHA * ACTIVE}": sparse_codes(ae, ALPHA),
+        "codes, rectified": lambda rows: np.maximum(sparse_codes(ae, ALL)(rows), 0),
     }
     for n in (100, 1000):
         chosen = [drawn(y, n, seed) for seed in range(asked.seeds)]
@@ -186,7 +182,7 @@ def finetune(asked: argparse.Namespace) -> None:
 def topk(asked: argparse.Namespace) -> None:
     X, test, y, truth = data("mnist")
     ae, minutes = unlabelled(X, asked.minutes, asked.noise, asked.passes)
-    made = {"k": sparse_codes(ae, ACTIVE), "a": sparse_codes(ae, UNITS)}
+    made = {"k": sparse_codes(ae, 1), "a": sparse_codes(ae, ALL)}
     codes, unseen = ({name: make(rows) for name, make in made.items()} for rows in (X, test))
     spread = codes["a"].std()
     ways: dict[str, Callable[[dict[str, np.ndarray]], np.ndarray]] = {

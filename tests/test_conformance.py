@@ -52,6 +52,10 @@ PICKED = (
     "it picks columns that are numbers, and a table goes in with flags and one-hot: pass a frame of numbers",
     "but picks columns that are numbers without gaps: pass a frame",
 )
+NUMBERS = (
+    "it begins at PCA of the rows, and a table goes in with flags and one-hot: pass a frame of numbers",
+    "but needs numbers without gaps and one output for each: pass a frame",
+)
 LEFT_OUT = {
     **dict.fromkeys(itertools.product(("Vectors", "Table", "Counts", "Text"), CONVOLUTIONS), FLAT),
     **dict.fromkeys(itertools.product(("Signals",), CONVOLUTIONS), SERIES),
@@ -59,6 +63,7 @@ LEFT_OUT = {
     ("Text", "vanilla"): SIGMOID,
     ("Table", "contractive"): TIED,
     ("Table", "concrete"): PICKED,
+    ("Table", "rate_distortion"): NUMBERS,
 }
 PAIRS = [pair for pair in itertools.product(inputs.__all__, nw.recipes.__all__) if pair not in LEFT_OUT]
 

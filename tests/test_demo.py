@@ -80,7 +80,7 @@ def test_the_page_shows_what_was_promised(done):
 
 def test_the_screen_says_the_same(done):
     *_, out, err = done
-    assert len(re.findall(r"^ *\d+/16 ", err, re.MULTILINE)) == len(trials()) == 16
+    assert len(re.findall(r"^ *\d+/19 ", err, re.MULTILINE)) == len(trials()) == 19
     for name in recipes.__all__:
         assert re.search(rf"^{name} +\d+ +\d+\.\d\d +(\d+\.\d\d|lossless) +\d+\.\d s", out, re.MULTILINE), (
             name

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 import narrows as nw
 from narrows.backbones import MLP
-from narrows.bottlenecks import Deterministic, TopK
+from narrows.bottlenecks import FSQ, VQ, Deterministic, Factorised, TopK
 from narrows.corruptions import Gaussian as GaussianNoise
 from narrows.corruptions import Masking
 from narrows.likelihoods import Bernoulli
@@ -118,9 +118,13 @@ def test_vanilla_under_cross_entropy():
         ("kl_sparse", {"target": 0.1, "weight": 2}, {"penalties": (KLSparsity(2, 0.1),)}),
         ("kl_sparse", {}, {"bottleneck__activation": "sigmoid"}),
         ("topk", {"k": 5}, {"bottleneck": TopK(5)}),
+        ("topk", {"k": 5, "alpha": 3}, {"bottleneck": TopK(5, alpha=3)}),
         ("contractive", {"weight": 0.3}, {"penalties": (Contractive(0.3),)}),
         ("variational", {}, {"bottleneck__beta": 1.0}),
         ("beta_variational", {"beta": 4}, {"bottleneck__beta": 4}),
+        ("rate_distortion", {"beta": 0.3, "classes": 2}, {"bottleneck": Factorised(0.3, True, 2)}),
+        ("vector_quantised", {"codes": 9, "groups": 2}, {"bottleneck": VQ(9, 2)}),
+        ("finite_scalar", {"levels": (5, 5)}, {"bottleneck": FSQ((5, 5))}),
         ("convolutional", {"channels": (4, 8)}, {"backbone__channels": (4, 8)}),
         ("denoising_convolutional", {"noise": 0.3}, {"corruption": GaussianNoise(0.3)}),
         ("convolutional_variational", {"beta": 2}, {"bottleneck__beta": 2}),

@@ -131,6 +131,7 @@ class Part(Protocol):
 
     and an attribute ``settled``, False while a warm-up keeps the objective from its final form.  A corruption
     with ``retargets = True`` makes other rows, not worse ones: what it makes of a row is the target, too.
+    A bottleneck part may name in ``late`` those of its parameters that training does not depend on.
 
     Training records a step's operations and replays them, which is faster.  A module of your own is
     run as it reads, unless it says ``replayable = True``: that what it computes depends on its input,
@@ -159,6 +160,9 @@ class Bottleneck(Protocol):
     ``forward(h, gen=None)`` codes (batch, \\*hidden); without ``gen`` it is deterministic.
     ``draw(n, gen)`` gives n codes from its prior, where it has one; ``from_indices`` inverts
     ``Code.indices``, where it has them.  The part may offer ``code_shape(latent_dim)``.
+
+    ``encode(h, gen)``, if offered, is asked in place of ``forward`` for codes that are features for others,
+    which ``Code.mean`` is then; ``decodable(z)``, offered with it, makes of those what the decoder gets.
     """
 
     def __call__(self, h: Tensor, gen: torch.Generator | None = None) -> Code: ...

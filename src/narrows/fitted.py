@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import copy
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,15 @@ class Fitted:
     training: dict[str, Any] = field(default_factory=dict)
     labelled: Labelled | None = None
     densities: dict[int | None, Mixture] = field(default_factory=dict)
+
+    def recoded(self, bottleneck: Any) -> Fitted:
+        """A copy with the same weights under a bottleneck part that needs no others."""
+        net = copy.deepcopy(self.net)
+        with torch.device("meta"):  # nothing is drawn for weights that are there
+            built = bottleneck.build(net.shapes)
+        built.load_state_dict(net.bottleneck.state_dict(), assign=True)
+        net.bottleneck = built.eval()
+        return replace(self, spec=replace(self.spec, bottleneck=bottleneck), net=net)
 
     @property
     def dtype(self) -> torch.dtype:

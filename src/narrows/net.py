@@ -74,12 +74,14 @@ class Net(nn.Module):
         self.call_hook("prepare", self, rows, gen)
 
     def encode(self, x: Tensor, gen: torch.Generator | None = None) -> Code:
-        """The code of (possibly corrupted) rows."""
-        return self.bottleneck(self.encoder(self.embed(x)), gen)
+        """The code of (possibly corrupted) rows, for others than the decoder."""
+        code = getattr(self.bottleneck, "encode", self.bottleneck)
+        return code(self.encoder(self.embed(x)), gen)
 
     def decode(self, z: Tensor, side: Tensor | None = None) -> Tensor:
         """The likelihood's parameters for codes (batch, \\*code)."""
-        return self.decoder(z, side)
+        narrowed = getattr(self.bottleneck, "decodable", None)
+        return self.decoder(z if narrowed is None else narrowed(z), side)
 
     def forward(
         self,

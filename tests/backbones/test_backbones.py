@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from narrows import backbones, bottlenecks, inputs, likelihoods
-from narrows.backbones import MLP, Concrete, Conv1d, Conv2d, Modules, Recurrent, Residual, Spectral
+from narrows.backbones import MLP, Concrete, Conv1d, Conv2d, Modules, Principal, Recurrent, Residual, Spectral
 from narrows.contracts import Shapes
 from narrows.net import Net
 from narrows.numerics import ACTIVATIONS, generator, seeded
@@ -35,6 +35,8 @@ TABLE = [
     (Spectral(frame=8, channels=4, layers=3, kernel=3), (2, 21)),
     (Concrete(), (6,)),
     (Concrete(hidden=(), start=2.0), (1, 3, 2)),
+    (Principal(), (6,)),
+    (Principal(hidden=(), activation="relu"), (1, 3, 2)),
     (Modules(nn.Linear(6, 5), nn.Linear(3, 6)), (6,)),
     (Modules(nn.Linear(6, 3), nn.Linear(3, 6)), (6,)),
     (Modules(nn.Sequential(nn.Flatten(), nn.Linear(12, 4)), nn.Sequential(nn.Linear(3, 12))), (3, 2, 2)),
@@ -92,6 +94,9 @@ def test_dropout_comes_from_its_generator_alone(part, row):
 @every
 def test_every_weight_is_reached_by_the_gradient(part, row):
     net = net_of(part, row)
+    for parameter in net.parameters():  # branches that start at zero have left it after a step
+        if not parameter.any():
+            nn.init.constant_(parameter, 0.1)
     # Columns are picked for good unless there is noise.
     out = net(rows(20, row), dropout=generator(2) if isinstance(part, Concrete) else None).out
     net.likelihood.nll(out, rows(20, row)).sum().backward()

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from narrows.backbones.mlp import MLP
@@ -29,8 +30,9 @@ class Concrete:
     ``start``, ``end``  temperatures: the first is reached at the beginning, the last after ``anneal`` of the
                     steps, from where on early stopping may end training.
 
-    Without noise, as in every answer, each number of the code is the column with the largest logit; nothing
-    keeps two of them from being the same.
+    Without noise, as in every answer, the code is the most probable choice of different columns: that with the
+    largest logit for each number of it, unless some of those are the same.  Of codes longer than a row some
+    repeat a column.
 
     >>> Concrete(hidden=())
     Concrete(hidden=(), activation='relu', start=10.0, end=0.01, anneal=0.8)
@@ -85,12 +87,28 @@ class _Encoder(Dropout):
     def on_step(self, net: nn.Module, step: int, total: int) -> None:
         """Cool down; ``step`` steps of ``total`` are done."""
         done = min(1.0, step / (self.anneal * total))
+        if done >= 1.0 and not self.settled:
+            self._part()
         self.settled = done >= 1.0
         self.temperature.fill_(self.start * (self.end / self.start) ** done)
 
     def selected(self) -> Tensor:
-        """The column behind each number of the code, (latent_dim,)."""
-        return self.logits.argmax(1)
+        """The column behind each number of the code, (latent_dim,): Σ log αᵢ is largest among all choices of
+        different ones."""
+        picks = self.logits.argmax(1)
+        if len(picks.unique()) < len(picks):
+            chances = self.logits.detach().log_softmax(1).double().cpu()
+            numbers, columns = map(torch.from_numpy, linear_sum_assignment(chances.numpy(), maximize=True))
+            picks[numbers.to(picks.device)] = columns.to(picks.device)
+        return picks
+
+    @torch.no_grad()
+    def _part(self) -> None:
+        """Numbers that are as good as sure of one column move apart while the decoder can still learn it: each
+        that yields is as sure of its new column now as it was of the old one."""
+        picks, best = self.selected()[:, None], self.logits.argmax(1, keepdim=True)
+        chosen, largest = self.logits.gather(1, picks), self.logits.gather(1, best)
+        self.logits.scatter_(1, best, chosen).scatter_(1, picks, largest)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.flatten(1)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from typing import Any, Self
+
+from sklearn.utils.validation import check_is_fitted
 
 from narrows.estimators._fitting import train
 from narrows.estimators._params import CHOICES, nested, replaced
@@ -160,6 +164,23 @@ class Autoencoder(Verbs):
                     raise ValueError(f"Invalid parameter {owner!r} for estimator {type(self).__name__}.")
                 setattr(self, owner, replaced(owner, getattr(self, owner), path, value))
         return self
+
+    def with_params(self, **params: Any) -> Self:
+        """A copy of this fitted model, its weights as they are, with other parameters of its bottleneck: those
+        that training does not depend on, as ``with_params(bottleneck__alpha=3)`` of ``TopK``."""
+        check_is_fitted(self)
+        part = self.fitted_.spec.bottleneck
+        late = {f"bottleneck__{name}": name for name in getattr(part, "late", ())}
+        for key in params:
+            if key not in late:
+                known = f"takes {' and '.join(late)}" if late else "has none that could be changed"
+                raise ValueError(
+                    f"with_params got {key!r}, but this model {known} after training: use set_params and fit again."
+                )
+        mine = copy.copy(self)
+        mine.bottleneck = replace(part, **{late[key]: value for key, value in params.items()})
+        mine.fitted_ = self.fitted_.recoded(mine.bottleneck)
+        return mine
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""Figures about one model: how sizes, features, signals and paths compare."""
+"""Figures about one model: how features, signals and paths compare."""
 
 from __future__ import annotations
 
@@ -13,51 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from narrows.report.figures import LIGHT, Ink, dressed, new_axes
 
-Pairs = Sequence[tuple[int, float]]
 LINES = 1500  # samples of a curve that are drawn, at most
-
-
-def sizes(linear: Pairs, own: Pairs, *, ink: Ink = LIGHT, axes: Axes | None = None) -> Figure:
-    """The share of the variance that is lost against the latent size: of PCA as a line, of one or several
-    models as a line of points."""
-    ax = new_axes((6.2, 3.4), ink) if axes is None else dressed(axes, ink)
-    if linear:
-        ax.plot(
-            *zip(*linear, strict=True),
-            color=ink.second,
-            linewidth=1.8,
-            marker="o",
-            markersize=3.5,
-            label="PCA",
-        )
-    if own:
-        label = "this model" if len(own) == 1 else "autoencoders"
-        ax.plot(
-            *zip(*own, strict=True), color=ink.first, linewidth=1.8, marker="o", markersize=8, label=label
-        )
-    ax.set_xscale("log", base=2)
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    every = [lost for _, lost in (*linear, *own)]
-    if every and min(every) > 0:
-        # PCA with nearly all components loses nearly nothing, which would flatten the rest of its curve.
-        low = max(min(every), (min(lost for _, lost in own) if own else 0.0) / 4)
-        ax.set_yscale("log")
-        ax.set_ylim(0.8 * low, 1.2 * max(every))
-        ax.set_xlim(0.85, 1.18 * max(size for size, lost in (*linear, *own) if lost >= low))
-        near = max(every) < 100 * low
-        ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
-        ax.yaxis.set_minor_formatter(lambda value, _: _percent(value) if near else "")
-        ax.tick_params(axis="y", which="minor", colors=ink.text, labelsize=9)
-    ax.set_xlabel("latent size", color=ink.text, size=11)
-    ax.set_ylabel("variance lost", color=ink.text, size=11)
-    ax.legend(frameon=False, labelcolor=ink.text, fontsize=10)
-    ax.grid(color=ink.line, linewidth=0.5)
-    return cast(Figure, ax.figure)
-
-
-def _percent(value: float) -> str:
-    """2%, 5% and their tens and tenths; of other ticks nothing."""
-    return f"{100 * value:g}%" if f"{value:e}"[0] in "25" else ""
 
 
 def bars(

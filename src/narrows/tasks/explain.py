@@ -27,7 +27,7 @@ def nll_entries(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
         for noise in noises:
             code = net.bottleneck(h, noise)
             total = total + net.likelihood.nll(net.decode(code.z, side), x)
-            if code.rate is None:
+            if code.rate is None or code.indices is not None:
                 return total
         return total / len(noises)
 

@@ -29,9 +29,11 @@ def nll_and_rate(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
         for noise in noises:
             code = net.bottleneck(h, noise)
             total = total + net.likelihood.nll(net.decode(code.z, side), x).flatten(1).sum(1)
-            if code.rate is None:  # a code that costs nothing is not random either
+            rate = rate if code.rate is None else rate + code.rate
+            if (
+                code.rate is None or code.indices is not None
+            ):  # a code that costs nothing, or is stored, is not random
                 return torch.stack([total, rate], 1)
-            rate = rate + code.rate
         return torch.stack([total, rate], 1) / len(noises)
 
     def parts(x: Tensor) -> tuple[Tensor, ...]:
