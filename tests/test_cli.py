@@ -28,6 +28,8 @@ VERBS = [
     "detect",
     "denoise",
     "impute",
+    "compress",
+    "decompress",
     "report",
     "info",
 ]

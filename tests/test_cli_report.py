@@ -8,8 +8,8 @@ import pytest
 
 import narrows as nw
 from narrows.cli.app import main
-from narrows.cli.options import read_data
 from narrows.cli.labels import built_in
+from narrows.cli.options import read_data
 from narrows.cli.report import labelled
 
 

@@ -22,6 +22,7 @@ _NAMES = dict.fromkeys(
         "AnomalyDetector",
         "Autoencoder",
         "Classifier",
+        "Codec",
         "Denoiser",
         "Imputer",
         "Regressor",

@@ -16,6 +16,7 @@ from typing import TextIO
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
+from narrows.cli.compress import compress, decompress
 from narrows.cli.denoise import denoise
 from narrows.cli.detect import detect
 from narrows.cli.evaluate import evaluate
@@ -25,7 +26,10 @@ from narrows.cli.report import report
 from narrows.cli.tune import tune
 from narrows.cli.verbs import demo, fit, reconstruct, sample, transform
 
-VERBS = (demo, fit, tune, transform, reconstruct, evaluate, sample, detect, denoise, impute, report, info)
+VERBS = (
+    demo, fit, tune, transform, reconstruct, evaluate, sample, detect, denoise, impute, compress, decompress, report,
+    info,
+)  # fmt: skip
 DONE, WRONG, INTERRUPTED = 0, 2, 130
 USER_ERRORS = (ValueError, OSError, TypeError, ImportError)
 

@@ -151,7 +151,7 @@ def data_ending(names: str | Sequence[str], rebuilds: bool = False) -> str:
     return ".parquet" if Path(name).is_dir() and any(Path(name).rglob("*.parquet")) else ".npy"
 
 
-TASKS = {"detect": "AnomalyDetector", "denoise": "Denoiser", "impute": "Imputer"}
+TASKS = {"detect": "AnomalyDetector", "denoise": "Denoiser", "impute": "Imputer", "compress": "Codec"}
 
 
 def build_model(

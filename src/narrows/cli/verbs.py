@@ -67,7 +67,7 @@ def fit(
         str | None, Parameter(help="What kind of autoencoder; they are listed above. Without it, deep.")
     ] = None,
     task: Annotated[
-        Literal["detect", "denoise", "impute"] | None,
+        Literal["detect", "denoise", "impute", "compress"] | None,
         Parameter(help="What it is for: the verb that will use it. Without --recipe, that verb's own model."),
     ] = None,
     latent_dim: Annotated[
@@ -138,6 +138,9 @@ def fit(
         sparse, kl_sparse, topk   many features, few of them active
         contractive               codes that small changes do not move
         concrete                  a code of columns that it picks
+        rate_distortion           a code that is stored in few bits
+        vector_quantised, finite_scalar
+                                  a code of few discrete symbols
         variational               codes with a distribution: samples, scores
         beta_variational          the same, with a weight on the distribution
         convolutional, convolutional_variational, denoising_convolutional

@@ -2,6 +2,7 @@
 
 from narrows.estimators.autoencoder import Autoencoder
 from narrows.estimators.classifier import Classifier
+from narrows.estimators.codec import Codec
 from narrows.estimators.denoiser import Denoiser
 from narrows.estimators.detector import AnomalyDetector
 from narrows.estimators.fine_tuning import fine_tune
@@ -14,6 +15,7 @@ __all__ = [
     "AnomalyDetector",
     "Autoencoder",
     "Classifier",
+    "Codec",
     "Denoiser",
     "Imputer",
     "Regressor",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,17 +12,20 @@ from torch import nn
 
 from narrows import artifact
 from narrows.artifact import Model
+from narrows.coding import Reader
+from narrows.coding.layout import MAGIC
 from narrows.estimators._params import from_json
 from narrows.estimators._task import TaskEstimator
 from narrows.estimators.autoencoder import Autoencoder
 from narrows.estimators.classifier import Classifier
+from narrows.estimators.codec import Codec
 from narrows.estimators.denoiser import Denoiser
 from narrows.estimators.detector import AnomalyDetector
 from narrows.estimators.imputer import Imputer
 from narrows.estimators.regressor import Regressor
 from narrows.header import damaged
 
-TASKS: tuple[type[TaskEstimator], ...] = (AnomalyDetector, Classifier, Denoiser, Imputer, Regressor)
+TASKS: tuple[type[TaskEstimator], ...] = (AnomalyDetector, Classifier, Codec, Denoiser, Imputer, Regressor)
 FACES = {task.__name__: task for task in TASKS}  # what a file may name
 
 
@@ -28,9 +33,21 @@ def load(path: str | os.PathLike[str], modules: tuple[nn.Module, nn.Module] | No
     """Read what ``save`` wrote: an Autoencoder, or an estimator of a task with its models; code is never
     run from the file.
 
+    Of an ``.nrw`` file that was compressed with ``embed=True``, the :class:`Codec` inside.
+
     ``modules``: the (encoder, decoder) of a model that was fitted with networks of your own.
     The model answers on the processor; ``ae.net_.to("cuda")`` moves it.
     """
+    if is_archive(path):
+        with Reader(path) as reader, tempfile.TemporaryDirectory() as folder:
+            inside = Path(folder, "model.safetensors")
+            inside.write_bytes(reader.model())
+            if not reader.model_length:
+                raise ValueError(
+                    f"'{path}' holds compressed rows, but not the model that they need: load that, and decompress with"
+                    " it."
+                )
+            return load(inside, modules)
     model, task = artifact.load(path, modules)
     try:
         ae = _autoencoder(model, modules)
@@ -44,6 +61,12 @@ def load(path: str | os.PathLike[str], modules: tuple[nn.Module, nn.Module] | No
         return FACES[task.face].restored(task, [ae, *(_autoencoder(other, modules) for other in task.others)])
     except (TypeError, KeyError, AttributeError) as error:
         raise damaged(path, f"its parameters do not fit: {error}") from None
+
+
+def is_archive(path: str | os.PathLike[str]) -> bool:
+    """Whether this is what a codec wrote."""
+    with Path(path).open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def _autoencoder(model: Model, modules: tuple[nn.Module, nn.Module] | None) -> Autoencoder:

@@ -57,7 +57,7 @@ def answered(
         _check_out(ae, out, X, rows, rebuilds)
     overlap = rebuilds and hasattr(rows, "split")
     if overlap and (items := _items(X, rows)) is not None:
-        shown = _bar(items, len(X), ae.verbose)
+        shown = bar(items, len(X), ae.verbose)
         parts = (verb(ae._rows(item, finite=False), item) for item in shown)
         join = _listed if isinstance(X, wav.Sounds) else _stacked
     elif rebuilds and isinstance(rows, Converted) and pattern(X) is not None:
@@ -101,7 +101,7 @@ def answers(verb: Callable[[Any], Any], X: Any, verbose: int = 0) -> Iterator[An
     starts = range(0, len(X), step)
     with ThreadPoolExecutor(1) as reader:  # one piece is read while another is worked on
         ahead = reader.submit(X.__getitem__, slice(0, step))
-        for start in _bar(starts, len(starts), verbose):
+        for start in bar(starts, len(starts), verbose):
             stop, piece = min(start + step, len(X)), ahead.result()
             if stop < len(X):
                 ahead = reader.submit(X.__getitem__, slice(stop, stop + step))
@@ -111,7 +111,7 @@ def answers(verb: Callable[[Any], Any], X: Any, verbose: int = 0) -> Iterator[An
                 raise ValueError(f"Among rows {start} to {stop - 1}: {error}") from None
 
 
-def _bar(things: Iterable[Any], total: int, verbose: int) -> Iterable[Any]:
+def bar(things: Iterable[Any], total: int, verbose: int) -> Iterable[Any]:
     console = Console(stderr=True)
     return track(things, "rows", total, console=console, transient=True, disable=not verbose)
 

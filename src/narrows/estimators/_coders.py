@@ -1,0 +1,156 @@
+"""Ways to code a chunk of rows; a codec keeps the shortest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from narrows.coding import Tables, plain
+from narrows.coding.pieces import join, split
+from narrows.estimators._promise import Promise, fitting
+from narrows.fitted import Fitted
+from narrows.tasks import symbols as coded
+
+FAR = 1e4  # scaled units: what lies beyond is no use to a network, and left to what is stored beside it
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """Rows as they are: zstd, or the bytes themselves."""
+
+    number = 0
+
+    def code(self, x: np.ndarray, promise: Promise) -> tuple[bytes, np.ndarray]:
+        return plain.encode(x), x
+
+    def decode(self, data: bytes, promise: Promise, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+        return plain.decode(data, dtype, shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """Rows by symbols, from which they are guessed, and by what a promise wants to be known beside that.
+
+    ``cut(x)`` makes rows of a chunk (n, …) and ``joined(rows, dtype, shape)`` a chunk of rows; ``symbols(rows)`` are
+    (k, channels) integers, ``guess`` their inverse; ``count(n)`` says how many rows, k, a chunk of n has.
+    """
+
+    number: int
+    tables: Tables
+    cut: Callable[[np.ndarray], np.ndarray]
+    symbols: Callable[[np.ndarray], np.ndarray]
+    guess: Callable[[np.ndarray], np.ndarray]
+    joined: Callable[[np.ndarray, np.dtype, tuple[int, ...]], np.ndarray]
+    count: Callable[[int], int]
+
+    def code(self, x: np.ndarray, promise: Promise) -> tuple[bytes, np.ndarray]:
+        found = self.symbols(self.cut(x))
+        guess = fitting(self.joined(self.guess(found), x.dtype, x.shape), x.dtype)
+        beside, values = promise.keep(x, guess)
+        return join([self.tables.encode(found), beside]), values
+
+    def decode(self, data: bytes, promise: Promise, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+        first, beside = split(data, 2)
+        found = self.tables.decode(first, self.count(shape[0]))
+        return promise.kept(beside, fitting(self.joined(self.guess(found), dtype, shape), dtype))
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """The symbols of a model with a discrete code."""
+
+    fitted: Fitted
+    double: Fitted
+
+    @classmethod
+    def of(cls, fitted: Fitted) -> Network:
+        return cls(fitted, coded.twin(fitted))
+
+    def symbols(self, rows: np.ndarray) -> np.ndarray:
+        return coded.symbols(self.fitted, rows)
+
+    def guess(self, found: np.ndarray) -> np.ndarray:
+        return coded.rows_of(self.double, found)
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """Principal components of scaled rows, rounded to multiples of ``step``."""
+
+    affine: Any
+    mean: np.ndarray
+    components: np.ndarray  # (k, features)
+    step: float
+    row: tuple[int, ...]
+
+    def symbols(self, rows: np.ndarray) -> np.ndarray:
+        flat = (rows.astype(np.float64) - self.affine.shift) / self.affine.scale
+        codes = (flat.reshape(len(rows), -1) - self.mean) @ self.components.T
+        return np.rint(codes / self.step).astype(np.int64)
+
+    def guess(self, found: np.ndarray) -> np.ndarray:
+        flat = (found * self.step) @ self.components + self.mean
+        return coded.rounded(flat.reshape(len(found), *self.row) * self.affine.scale + self.affine.shift)
+
+
+class Form:
+    """How chunks of what a user has, arrays (n, …), are rows of a network, and back."""
+
+    def __init__(self, fitted: Fitted):
+        self.schema, self.affine = fitted.schema, fitted.affine
+
+    def count(self, n: int) -> int:
+        return n
+
+    def cut(self, x: np.ndarray) -> np.ndarray:
+        """Rows (n, \\*row) near what the network knows: numbers, none of them far off."""
+        return near(self.schema.rows(x, finite=False), self.affine)
+
+    def joined(self, rows: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+        return np.asarray(self.schema.restore(rows, like=np.empty(shape, dtype)), np.float64).reshape(shape)
+
+
+class Typed(Form):
+    """A table's columns as numbers (n, columns), which the caller has read."""
+
+    def cut(self, x: np.ndarray) -> np.ndarray:
+        return near(x, self.affine)
+
+    def joined(self, rows: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+        return self.schema.rounded(rows)
+
+
+class Series(Form):
+    """A long series (time, channels), in windows that touch; the last is filled up with the last sample."""
+
+    def count(self, n: int) -> int:
+        return -(-n // self.schema.window)
+
+    def cut(self, x: np.ndarray) -> np.ndarray:
+        lacking = -len(x) % self.schema.window
+        x = np.concatenate([x, np.repeat(x[-1:], lacking, axis=0)]) if lacking else x
+        windows = x.reshape(-1, self.schema.window, x[0].size).transpose(0, 2, 1)
+        return near(np.ascontiguousarray(windows), self.affine)
+
+    def joined(self, rows: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+        return rows.transpose(0, 2, 1).reshape(-1, *shape[1:])[: shape[0]]
+
+
+def near(rows: np.ndarray, affine: Any) -> np.ndarray:
+    """Rows with what is no number, or far from all that was seen, put where it can do no harm."""
+    rows = np.asarray(rows)
+    low, high = affine.shift - FAR * affine.scale, affine.shift + FAR * affine.scale
+    if rows.dtype.kind == "b":
+        return rows.astype(np.float32)
+    ends = rows.min(), rows.max()  # NaN, if there is one
+    if (
+        ends[0] >= np.min(low)
+        and ends[1] <= np.max(high)
+        and np.ptp(affine.scale) == 0 == np.ptp(affine.shift)
+    ):
+        return rows
+    with np.errstate(invalid="ignore"):
+        return np.clip(np.where(np.isfinite(rows), rows, affine.shift), low, high)
