@@ -157,7 +157,7 @@ def test_groups_divide_the_code():
 
 
 def test_a_trained_list_is_in_use(digits):
-    ae = nw.recipes.vector_quantised(8, codes=32, groups=4, max_epochs=30).fit(digits)
+    ae = nw.recipes.vector_quantised(8, codes=32, groups=4, hidden=(64,), max_epochs=20).fit(digits)
     with torch.inference_mode():
         code = ae.net_.encode(ae.fitted_.affine.forward(digits, torch.float32))
     assert all(len(column.unique()) > 16 for column in code.indices.T)

@@ -191,7 +191,7 @@ def test_distributions_start_as_wide_as_the_codes():
 
 
 def test_a_rate_is_close_to_the_entropy_of_what_is_stored(digits):
-    ae = nw.recipes.rate_distortion(6, beta=0.05, max_epochs=40, patience=None).fit(digits)
+    ae = nw.recipes.rate_distortion(6, beta=0.05, max_epochs=20, patience=None).fit(digits)
     k = ae.net_(torch.from_numpy(digits / digits.std()).float()[:0]).code.indices
     assert k.shape == (0, 6)
     with torch.inference_mode():
@@ -207,11 +207,11 @@ def test_a_rate_is_close_to_the_entropy_of_what_is_stored(digits):
 
 def test_a_larger_price_buys_fewer_bits_and_more_error(digits):
     rates, errors = [], []
-    for beta in (0.01, 0.1, 1.0):
-        found = nw.recipes.rate_distortion(8, beta=beta, max_epochs=20).fit(digits).evaluate(digits)
+    for beta in (0.01, 1.0):
+        found = nw.recipes.rate_distortion(8, beta=beta, max_epochs=8).fit(digits).evaluate(digits)
         rates.append(found["rate"])
         errors.append(found["mse"])
-    assert rates[0] > rates[1] > rates[2] and errors[0] < errors[1] < errors[2]
+    assert rates[0] > 2 * rates[1] and errors[0] < 0.8 * errors[1]
 
 
 def test_every_verb_agrees_on_the_stored_code(digits):

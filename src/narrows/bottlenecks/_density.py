@@ -16,9 +16,7 @@ from torch import Tensor, nn
 
 WIDTHS = (1, 3, 3, 3, 1)
 SLOPE = math.pi / math.sqrt(3.0)  # of the logit of a logistic distribution with variance 1
-PACE = (
-    10.0  # weights are kept divided by it: an optimiser whose steps fit a network moves them as much faster
-)
+PACE = 10.0  # weights are kept divided by it: steps that fit a network's weights move these ten times as fast
 LEAST = 1e-6  # difference of two logits below which rounding could make it 0
 
 

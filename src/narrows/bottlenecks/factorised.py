@@ -72,9 +72,8 @@ class _Factorised(nn.Module):
         self.project = Projection(shapes)
         self.classes = part.classes
         self.log_step = nn.Parameter(torch.full((shapes.latent_dim,), 0.5 * math.log(12 * part.beta)))
-        self.density = Density(
-            part.classes * shapes.latent_dim
-        )  # of all channels for one class after another
+        # Of all channels for one class, then for the next.
+        self.density = Density(part.classes * shapes.latent_dim)
         self.log_shares = nn.Parameter(torch.zeros(part.classes))
 
     @torch.no_grad()
@@ -150,5 +149,6 @@ class _Factorised(nn.Module):
                 break
             reach *= 2
         kept, p = (above > -limit) & (below < limit), (-density.nats(k * step, step)).exp()
+        kept[p.argmax(0), torch.arange(len(step), device=step.device)] = True  # at least one
         each = [(int(k[mine][0, 0]), p[mine, j]) for j, mine in enumerate(kept.T)]
         return [each[i : i + len(self.log_step)] for i in range(0, len(each), len(self.log_step))]

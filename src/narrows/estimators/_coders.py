@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from narrows.coding import Tables, plain
+from narrows.coding import Tables, checksum, plain
 from narrows.coding.pieces import join, split
-from narrows.estimators._promise import Promise, fitting
+from narrows.estimators._promise import Promise, away, fitting
 from narrows.fitted import Fitted
 from narrows.tasks import symbols as coded
 
@@ -56,6 +58,35 @@ class Predicted:
         first, beside = split(data, 2)
         found = self.tables.decode(first, self.count(shape[0]))
         return promise.kept(beside, fitting(self.joined(self.guess(found), dtype, shape), dtype))
+
+
+class Coded(NamedTuple):
+    """A chunk as it is stored: the number of the way, and the checksum of what it decodes to."""
+
+    rows: int
+    number: int
+    payload: bytes
+    content: int
+    error: float
+
+
+def shortest(x: np.ndarray, promise: Promise, ways: tuple[Any, ...]) -> Coded:
+    """The chunk x (n, …) by the way that takes fewest bytes, the first of equals."""
+    found = [(*way.code(x, promise), way.number) for way in ways]
+    payload, values, number = min(found, key=lambda one: len(one[0]))
+    return Coded(len(x), number, payload, checksum(values.tobytes()), away(x, values))
+
+
+def ahead(work: Callable[[Any], Any], things: Iterable[Any], threads: int) -> Iterator[Any]:
+    """What ``work`` makes of each, in their order; on so many threads, few things ahead of the reader."""
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Any] = deque()
+        for thing in things:
+            waiting.append(pool.submit(work, thing))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
@@ -18,12 +19,23 @@ from threadpoolctl import threadpool_limits
 from narrows.backbones import MLP, Principal
 from narrows.baseline import principal
 from narrows.bottlenecks import Factorised
-from narrows.coding import Reader, Tables, Writer, checksum
+from narrows.coding import Reader, Tables, Writer
 from narrows.estimators import streams
-from narrows.estimators._coders import Form, Linear, Network, Predicted, Series, Typed, Whole, near
+from narrows.estimators._coders import (
+    Form,
+    Linear,
+    Network,
+    Predicted,
+    Series,
+    Typed,
+    Whole,
+    ahead,
+    near,
+    shortest,
+)
 from narrows.estimators._content import ANY, Content, restored
 from narrows.estimators._fitting import loaded, order_of, seed_of
-from narrows.estimators._promise import Promise, away
+from narrows.estimators._promise import Promise
 from narrows.estimators._task import TaskEstimator, unwrapped
 from narrows.estimators.autoencoder import Autoencoder
 from narrows.likelihoods import Normal
@@ -214,12 +226,13 @@ class Codec(TaskEstimator):
         ways, size = self._ways, content.chunk(CHUNK)
         stored, error = dict.fromkeys(METHODS.values(), 0), 0.0
         with threadpool_limits(1, "blas"), Writer(target, header, model) as writer:
-            for start in streams.bar(range(0, len(content), size), -(-len(content) // size), self.verbose):
-                x = content[start : start + size]
-                payload, values, number = self._shortest(x, promise, ways)
-                writer.append(len(x), number, payload, checksum(values.tobytes()))
-                stored[METHODS[number]] += 1
-                error = max(error, away(x, values))
+            starts = range(0, len(content), size)
+            pieces = (content[start : start + size] for start in starts)
+            found = ahead(lambda x: shortest(x, promise, ways), pieces, torch.get_num_threads())
+            for chunk in streams.bar(found, len(starts), self.verbose):
+                writer.append(chunk.rows, chunk.number, chunk.payload, chunk.content)
+                stored[METHODS[chunk.number]] += 1
+                error = max(error, chunk.error)
         self.sizes_ = {
             "raw": content.nbytes,
             "stored": writer.length,
@@ -228,12 +241,6 @@ class Codec(TaskEstimator):
             "error": error,
         }
         return target.getvalue() if out is None else Path(out)
-
-    def _shortest(
-        self, x: np.ndarray, promise: Promise, ways: tuple[Any, ...]
-    ) -> tuple[bytes, np.ndarray, int]:
-        found = [(*way.code(x, promise), way.number) for way in ways]
-        return min(found, key=lambda one: len(one[0]))
 
     def decompress(
         self,
