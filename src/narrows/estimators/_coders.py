@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from narrows.coding import Tables, checksum, plain
+from narrows.coding import checksum, plain
 from narrows.coding.pieces import join, split
 from narrows.estimators._promise import Promise, away, fitting
 from narrows.fitted import Fitted
@@ -41,7 +41,7 @@ class Predicted:
     """
 
     number: int
-    tables: Tables
+    tables: Any  # Tables, or Classed
     cut: Callable[[np.ndarray], np.ndarray]
     symbols: Callable[[np.ndarray], np.ndarray]
     guess: Callable[[np.ndarray], np.ndarray]

@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 from narrows.backbones import MLP, Principal
 from narrows.baseline import principal
 from narrows.bottlenecks import Factorised
-from narrows.coding import Reader, Tables, Writer
+from narrows.coding import Reader, Writer
+from narrows.coding.classed import from_arrays, tables_of
 from narrows.estimators import streams
 from narrows.estimators._coders import (
     Form,
@@ -46,6 +47,8 @@ LEARNED = 20_000  # rows that tables are made from
 RUNS = 32  # places that they are taken from
 STEPS = 24  # halvings in the search for PCA's step
 LATENTS = 128  # numbers in the code of a default model, at most; those that tell nothing cost nothing
+CLASSES = 4  # of rows, with frequencies of their own
+RATE = 1e-3  # of training: higher ones move codes by more than they are rounded
 COMPONENTS = 256  # of PCA beside the model, at most
 BETA = 0.01  # of a codec that promises nothing: half the squared error, in scaled units, that a nat is worth
 FEATURES = 4096  # from which a default model's hidden layers cost more than they tell
@@ -132,7 +135,7 @@ class Codec(TaskEstimator):
         affine, network = model.fitted_.affine, Network.of(model.fitted_)
         some = near(_some(model._rows(X, finite=False), LEARNED), affine)
         found = network.symbols(some)
-        self.tables_ = Tables.of(found)
+        self.tables_ = tables_of(found, getattr(model.fitted_.net.bottleneck, "classes", 1))
         self.linear_, self.linear_tables_ = self._rival(some, network.guess(found))
         return self
 
@@ -159,13 +162,14 @@ class Codec(TaskEstimator):
             input=order.spec.input,
             scale="standard",
             backbone=Principal(hidden) if linear else MLP((256,)),
-            bottleneck=Factorised(BETA),
+            bottleneck=Factorised(BETA, rounding=True, classes=CLASSES),
             likelihood=Normal(),
+            learning_rate=RATE,
             random_state=seed_of(self.random_state),
             verbose=self.verbose,
         )
 
-    def _rival(self, rows: np.ndarray, guess: np.ndarray) -> tuple[Linear, Tables]:
+    def _rival(self, rows: np.ndarray, guess: np.ndarray) -> tuple[Linear, Any]:
         """PCA whose rounding costs as much error as the model makes, and frequencies of its symbols."""
         fitted = self.ae_.fitted_
         flat = _scaled(rows, fitted.affine)
@@ -178,7 +182,7 @@ class Codec(TaskEstimator):
             error = np.square(_scaled(linear.guess(linear.symbols(rows)), fitted.affine) - flat).mean()
             low, high = (low, step) if error > away else (step, high)
         linear = Linear(fitted.affine, few.mean, few.components, low, fitted.net.shapes.row)
-        return linear, Tables.of(linear.symbols(rows))
+        return linear, tables_of(linear.symbols(rows))
 
     @cached_property
     def _ways(self) -> tuple[Any, ...]:
@@ -317,9 +321,7 @@ class Codec(TaskEstimator):
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self.tables_, self.linear_tables_ = (
-            Tables.from_arrays(
-                {n.removeprefix(f"{of}."): a for n, a in arrays.items() if n.startswith(f"{of}.")}
-            )
+            from_arrays({n.removeprefix(f"{of}."): a for n, a in arrays.items() if n.startswith(f"{of}.")})
             for of in ("tables", "linear")
         )
         fitted = self.ae_.fitted_
