@@ -18,6 +18,7 @@ from narrows.backbones import MLP, Principal
 from narrows.bottlenecks import Factorised
 from narrows.coding import Damaged, plain
 from narrows.estimators import codec as module
+from narrows.estimators._thrifty import worth
 from narrows.sources import Npy
 
 
@@ -136,6 +137,15 @@ def test_the_default_needs_nothing():
     X = table(300)
     codec = nw.Codec(rel_error=0.01).fit(X)
     assert len(codec.compress(X)) < X.nbytes / 3
+
+
+def test_a_nat_is_worth_more_where_the_bound_is_wider():
+    rows = table().astype(float) / table().std(0)
+    narrow, wide = (worth(rows, eps, None, False) for eps in (0.001, 0.01))
+    assert wide == pytest.approx(100 * narrow, rel=0.01)
+    assert worth(rows, None, 0.01 / np.median(np.ptp(rows, axis=0)), False) == pytest.approx(wide, rel=0.2)
+    assert worth(rows, None, None, True) < worth(rows, None, None, False)
+    assert worth(np.full((5, 2), np.nan), 0.1, None, False) > 0
 
 
 # How many bytes

@@ -16,9 +16,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from narrows.backbones import MLP, Principal
 from narrows.baseline import principal
-from narrows.bottlenecks import Factorised
 from narrows.coding import Reader, Writer
 from narrows.coding.classed import from_arrays, tables_of
 from narrows.estimators import streams
@@ -35,23 +33,16 @@ from narrows.estimators._coders import (
     shortest,
 )
 from narrows.estimators._content import ANY, Content, restored
-from narrows.estimators._fitting import loaded, order_of, seed_of
+from narrows.estimators._fitting import loaded, seed_of
 from narrows.estimators._promise import Promise
 from narrows.estimators._task import TaskEstimator, unwrapped
-from narrows.estimators.autoencoder import Autoencoder
-from narrows.likelihoods import Normal
+from narrows.estimators._thrifty import default, some
 from narrows.tasks.symbols import discrete
 
 CHUNK = 1 << 20  # bytes of rows in a chunk, about
 LEARNED = 20_000  # rows that tables are made from
-RUNS = 32  # places that they are taken from
 STEPS = 24  # halvings in the search for PCA's step
-LATENTS = 128  # numbers in the code of a default model, at most; those that tell nothing cost nothing
-CLASSES = 4  # of rows, with frequencies of their own
-RATE = 1e-3  # of training: higher ones move codes by more than they are rounded
 COMPONENTS = 256  # of PCA beside the model, at most
-BETA = 0.01  # of a codec that promises nothing: half the squared error, in scaled units, that a nat is worth
-FEATURES = 4096  # from which a default model's hidden layers cost more than they tell
 METHODS = {0: "bytes", 1: "model", 2: "PCA"}
 
 
@@ -122,7 +113,7 @@ class Codec(TaskEstimator):
         X, given = loaded(X), unwrapped(self.ae)
         model = given
         if model is None:
-            model = self._default(X)
+            model = default(X, self)
         elif not hasattr(given, "fitted_"):
             model = clone(given)
             if model.input is None:
@@ -133,10 +124,10 @@ class Codec(TaskEstimator):
         vars(self).pop("_ways", None)
         self._adopt([model])
         affine, network = model.fitted_.affine, Network.of(model.fitted_)
-        some = near(_some(model._rows(X, finite=False), LEARNED), affine)
-        found = network.symbols(some)
+        rows = near(some(model._rows(X, finite=False), LEARNED), affine)
+        found = network.symbols(rows)
         self.tables_ = tables_of(found, getattr(model.fitted_.net.bottleneck, "classes", 1))
-        self.linear_, self.linear_tables_ = self._rival(some, network.guess(found))
+        self.linear_, self.linear_tables_ = self._rival(rows, network.guess(found))
         return self
 
     def _check(self) -> None:
@@ -150,24 +141,6 @@ class Codec(TaskEstimator):
                 f"max_error={self.max_error!r}, rel_error={self.rel_error!r} and lossless={self.lossless!r} were given,"
                 " but a codec keeps one promise: pass one of them."
             )
-
-    def _default(self, X: Any) -> Autoencoder:
-        """PCA and a network beside it; of tables with categories or gaps, which PCA does not know, a network."""
-        order = order_of(Autoencoder(input=self.input), X)
-        schema = order.spec.input.learn(X)
-        features, linear = int(np.prod(schema.row)), schema.levels is None and not schema.missing
-        hidden = (256,) if features <= FEATURES else ()
-        return Autoencoder(
-            min(features, LATENTS),
-            input=order.spec.input,
-            scale="standard",
-            backbone=Principal(hidden) if linear else MLP((256,)),
-            bottleneck=Factorised(BETA, rounding=True, classes=CLASSES),
-            likelihood=Normal(),
-            learning_rate=RATE,
-            random_state=seed_of(self.random_state),
-            verbose=self.verbose,
-        )
 
     def _rival(self, rows: np.ndarray, guess: np.ndarray) -> tuple[Linear, Any]:
         """PCA whose rounding costs as much error as the model makes, and frequencies of its symbols."""
@@ -332,14 +305,6 @@ class Codec(TaskEstimator):
 
 def _scaled(rows: np.ndarray, affine: Any) -> np.ndarray:
     return ((rows.astype(np.float64) - affine.shift) / affine.scale).reshape(len(rows), -1)
-
-
-def _some(rows: Any, most: int) -> np.ndarray:
-    """Up to so many rows, from all over."""
-    if len(rows) <= most:
-        return np.asarray(rows[:])
-    edges = np.linspace(0, len(rows) - most // RUNS, RUNS).astype(int)
-    return np.concatenate([np.asarray(rows[int(a) : int(a) + most // RUNS]) for a in edges])
 
 
 __all__ = ["Codec"]
