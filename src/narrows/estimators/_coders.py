@@ -25,7 +25,7 @@ class Whole:
 
     number = 0
 
-    def code(self, x: np.ndarray, promise: Promise) -> tuple[bytes, np.ndarray]:
+    def code(self, x: np.ndarray, promise: Promise, most: float) -> tuple[bytes, np.ndarray]:
         return plain.encode(x), x
 
     def decode(self, data: bytes, promise: Promise, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
@@ -34,7 +34,8 @@ class Whole:
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """Rows by symbols, from which they are guessed, and by what a promise wants to be known beside that.
+    """Rows by symbols, from which they are guessed, and by what a promise wants to be known beside that; by nothing
+    where the symbols alone take more than ``most`` bytes.
 
     ``cut(x)`` makes rows of a chunk (n, …) and ``joined(rows, dtype, shape)`` a chunk of rows; ``symbols(rows)`` are
     (k, channels) integers, ``guess`` their inverse; ``count(n)`` says how many rows, k, a chunk of n has.
@@ -48,8 +49,10 @@ class Predicted:
     joined: Callable[[np.ndarray, np.dtype, tuple[int, ...]], np.ndarray]
     count: Callable[[int], int]
 
-    def code(self, x: np.ndarray, promise: Promise) -> tuple[bytes, np.ndarray]:
+    def code(self, x: np.ndarray, promise: Promise, most: float) -> tuple[bytes, np.ndarray] | None:
         found = self.symbols(self.cut(x))
+        if self.tables.bits(found) / 8 > most:
+            return None
         guess = fitting(self.joined(self.guess(found), x.dtype, x.shape), x.dtype)
         beside, values = promise.keep(x, guess)
         return join([self.tables.encode(found), beside]), values
@@ -72,9 +75,12 @@ class Coded(NamedTuple):
 
 def shortest(x: np.ndarray, promise: Promise, ways: tuple[Any, ...]) -> Coded:
     """The chunk x (n, …) by the way that takes fewest bytes, the first of equals."""
-    found = [(*way.code(x, promise), way.number) for way in ways]
-    payload, values, number = min(found, key=lambda one: len(one[0]))
-    return Coded(len(x), number, payload, checksum(values.tobytes()), away(x, values))
+    best, values, number = b"", x, -1
+    for way in ways:
+        found = way.code(x, promise, len(best) if number >= 0 else np.inf)
+        if found is not None and (number < 0 or len(found[0]) < len(best)):
+            best, values, number = *found, way.number
+    return Coded(len(x), number, best, checksum(values.tobytes()), away(x, values))
 
 
 def ahead(work: Callable[[Any], Any], things: Iterable[Any], threads: int) -> Iterator[Any]:

@@ -158,18 +158,15 @@ class Codec(TaskEstimator):
         return linear, tables_of(linear.symbols(rows))
 
     @cached_property
-    def _ways(self) -> tuple[Any, ...]:
-        """Whole, by the model, by PCA; made when they are first needed."""
+    def _ways(self) -> dict[int, Any]:
+        """By the model, by PCA, whole; made when they are first needed."""
         fitted, form = self.ae_.fitted_, self._form
-        several = [Whole()]
-        for number, tables, way in (
-            (1, self.tables_, Network.of(fitted)),
-            (2, self.linear_tables_, self.linear_),
-        ):
-            several.append(
-                Predicted(number, tables, form.cut, way.symbols, way.guess, form.joined, form.count)
-            )
-        return tuple(several)
+        rivals = ((1, self.tables_, Network.of(fitted)), (2, self.linear_tables_, self.linear_))
+        found: dict[int, Any] = {
+            number: Predicted(number, tables, form.cut, way.symbols, way.guess, form.joined, form.count)
+            for number, tables, way in rivals
+        }
+        return found | {0: Whole()}
 
     @property
     def _form(self) -> Form:
@@ -200,7 +197,7 @@ class Codec(TaskEstimator):
             "promise": promise.to_json(),
         }
         target = io.BytesIO() if out is None else out
-        ways, size = self._ways, content.chunk(CHUNK)
+        ways, size = tuple(self._ways.values()), content.chunk(CHUNK)
         stored, error = dict.fromkeys(METHODS.values(), 0), 0.0
         with threadpool_limits(1, "blas"), Writer(target, header, model) as writer:
             starts = range(0, len(content), size)
@@ -255,7 +252,7 @@ class Codec(TaskEstimator):
             values = way.decode(
                 chunk.payload, promise, reader.dtype, (chunk.stop - chunk.start, *reader.shape)
             )
-        except (ValueError, IndexError) as error:
+        except (ValueError, KeyError) as error:
             raise chunk.damaged(str(error).rstrip(".")) from None
         chunk.check(values.tobytes())
         return values[max(0, start - chunk.start) : stop - chunk.start]
