@@ -42,8 +42,9 @@ def evaluate(
 
     With --full, trustworthiness and continuity say from 0 to 1 whether neighbours
     stay neighbours in the code, and for variational models log_likelihood is a closer
-    bound than score; mutual_information is what codes tell of rows, and aggregate_gap
-    how far all codes together are from the prior that samples are drawn from.
+    bound than score; mutual_information is what codes tell of which row it is, at most
+    ln n of n rows, so pass many; aggregate_gap, rate less that, is how far all codes
+    together are from the prior that samples are drawn from.
 
     For example:
 

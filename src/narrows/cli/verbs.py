@@ -280,7 +280,8 @@ def sample(
     """Make new rows that look like those the model was fitted on.
 
     Draws codes and decodes them; a variational model is the one trained for it.
-    The same seed makes the same rows.
+    A row is what is expected of its code: of a table numbers between those that
+    occur, and the likeliest categories. The same seed makes the same rows.
 
     For example:
 

@@ -171,6 +171,9 @@ class Verbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         of Gaussians fitted to training codes where the model has no prior (one Gaussian for codes of more
         than 64 numbers).
 
+        A row is the mean of what its code stands for, with the likeliest categories: noise around it is not
+        drawn, so that columns of a table vary less than they do in data.
+
         ``prior="fitted"`` takes such a mixture for a variational model too, fitted to draws of its codes:
         samples keep to where the decoder knows its way.  ``labels``, in a model fitted with
         ``conditional=True``: one label for all rows, or one for each; their codes have a mixture each.
