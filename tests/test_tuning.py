@@ -448,7 +448,7 @@ def test_a_fit_to_all_rows_that_fails_is_told(monkeypatch):
 
 def test_it_shows_itself(found, capsys):
     text = repr(found)
-    assert "PCA mse" in text and found.verdict in text and "held-out score" in text
+    assert "PCA r2" in text and found.verdict in text and "held-out score" in text
     assert figure_png(found.figure(DARK)).startswith(b"\x89PNG")
     assert [line.get_label() for line in found.figure().axes[0].lines][:2] == ["autoencoder", "PCA"]
     nw.tune(low_rank(40), model(2, max_epochs=2), trials=2, verbose=1)

@@ -95,9 +95,10 @@ class Tuned:
         chosen = ", ".join(f"{name}={_short(value)}" for name, value in self.parameters_.items())
         head = f"Tuned: {chosen or 'nothing to choose'}"
         told = f"{len(self.trials_)} fits in {self.seconds_:.1f} s, held-out score {self.score_:.6g} nats"
-        lines = ["latent_dim        score          mse      PCA mse  epochs"]
+        # The share of the variance that is kept: an mse would be in units that columns do not share.
+        lines = ["latent_dim        score      r2  PCA r2  epochs"]
         lines += [
-            f"{p['latent_dim']:>10} {p['score']:>12.5g} {p['mse']:>12.4g} {p['pca_mse']:>12.4g} {p['epochs']:>7}"
+            f"{p['latent_dim']:>10} {p['score']:>12.5g} {p['r2']:>7.4f} {p['pca_r2']:>7.4f} {p['epochs']:>7}"
             for p in self.curve
         ]
         end = ["Interrupted: the best so far."] if self.interrupted_ else []
