@@ -87,3 +87,11 @@ def test_what_cannot_be_is_said_in_a_sentence(words, said, capsys):
     assert main(["report", "m.safetensors", *words]) == 2
     error = capsys.readouterr().err
     assert error.startswith("narrows: ") and said in error and error.count("\n") == 1
+
+
+def test_clothes_have_names(monkeypatch):
+    y = np.array([0, 9, 5])
+    found = nw.datasets.Dataset(np.zeros((3, 1)), y, np.zeros((3, 1)), y[::-1])
+    monkeypatch.setattr(nw.datasets, "fashion_mnist", lambda: found)
+    assert built_in("fashion_mnist:train").tolist() == ["T-shirt", "ankle boot", "sandal"]
+    assert built_in("fashion_mnist:test").tolist() == ["sandal", "ankle boot", "T-shirt"]

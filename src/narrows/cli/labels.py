@@ -8,6 +8,21 @@ from typing import Any
 from narrows.cli.options import BUILT_IN, read_data
 
 
+# What the numbers of Fashion-MNIST stand for (Xiao et al. 2017, table 2).
+CLOTHES = (
+    "T-shirt",
+    "trousers",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
+
+
 def read_labels(name: str, rows: Any) -> tuple[Any, tuple[str, ...]]:
     """One label per row, and the column of ``rows`` that they stand in, if they do."""
     if Path(name).is_file():
@@ -35,10 +50,13 @@ def built_in(name: str) -> Any:
     base, _, part = name.partition(":")
     if base not in BUILT_IN or part not in ("", "train", "test"):
         return None
+    import numpy as np
+
     from narrows import datasets
 
     found = getattr(datasets, base)()
-    return {"": lambda: found.y, "train": lambda: found.y_train, "test": lambda: found.y_test}[part]()
+    y = {"": lambda: found.y, "train": lambda: found.y_train, "test": lambda: found.y_test}[part]()
+    return np.array(CLOTHES)[y] if base == "fashion_mnist" else y
 
 
 def _only(found: Any, name: str) -> Any:
