@@ -172,6 +172,17 @@ def test_a_column_that_is_empty_in_these_rows_makes_a_page():
     check(model_page(ae, frame.assign(a=np.nan)))
 
 
+def test_a_conditional_model_shows_samples_of_each_label():
+    rng = np.random.default_rng(0)
+    y = np.repeat(["cat", "dog"], 40)
+    for X in (rng.random((80, 6, 6)), rng.normal(size=(80, 5)), rng.normal(size=(80, 1, 64))):
+        kind = "signals" if X.ndim == 3 and X.shape[1] == 1 else None
+        ae = nw.Autoencoder(2, max_epochs=2, conditional=True, input=kind).fit(X, y)
+        html = model_page(ae, X, labels=y)
+        check(html)
+        assert "12 of each label" in html and ": cat" in html and ": dog" in html
+
+
 def test_the_page_says_where_pca_is_better_and_where_rows_are_strange(tmp_path):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 8)) + 0.01 * rng.normal(size=(200, 8))

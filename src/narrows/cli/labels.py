@@ -7,7 +7,6 @@ from typing import Any
 
 from narrows.cli.options import BUILT_IN, read_data
 
-
 # What the numbers of Fashion-MNIST stand for (Xiao et al. 2017, table 2).
 CLOTHES = (
     "T-shirt",

@@ -19,6 +19,7 @@ SLIDING = 10  # latents of the slider, those that change most
 TRIED = 256  # latents that are tried for that
 STEPS, SPAN = 13, 3.0
 SAMPLES = 36
+EACH, KINDS = 12, 10  # samples of a label, and labels
 WAYS, BETWEEN = 4, 9
 DRAWN = 6000  # points of the map that stands still
 
@@ -89,7 +90,14 @@ def samples(found: Evidence, view: Any) -> Section:
         else "Codes that were drawn from a density fitted to the training codes, decoded: this model has no prior of"
         " its own."
     )
-    return Section("Samples", [told], [view.shown(rows, f"new {view.many}", 12)])
+    blocks = [view.shown(rows, f"new {view.many}", 12)]
+    if fitted.labelled is not None:
+        kinds = fitted.labelled.classes[:KINDS]
+        told += f" Below them {EACH} of each label" + (
+            "." if len(kinds) == len(fitted.labelled.classes) else f", of the first {KINDS}."
+        )
+        blocks += view.labelled([(str(c), tasks.sample(fitted, EACH, fitted.seed, labels=c)) for c in kinds])
+    return Section("Samples", [told], blocks)
 
 
 def traversals(found: Evidence, view: Any) -> Section:

@@ -64,6 +64,10 @@ class CurvesView:
         )
         return Pictures([("", drawn)], 34)
 
+    def labelled(self, groups: Sequence[tuple[str, np.ndarray]]) -> list[Any]:
+        """The rows of each group, by name."""
+        return [self.shown(rows, f"new {self.many}: {name}", 4) for name, rows in groups]
+
     def compared(self, groups: Sequence[tuple[str, np.ndarray, np.ndarray, Sequence[str]]]) -> list[Any]:
         found = []
         for name, rows, rebuilt, titles in groups:

@@ -50,6 +50,14 @@ class PicturesView:
         """Pictures beside and below each other."""
         return Pictures([("", self.mosaic(rows, f"{len(rows)} {alt}", columns))], 20)
 
+    def labelled(self, groups: Sequence[tuple[str, np.ndarray]]) -> list[Any]:
+        """Of each group, by name, a line of pictures."""
+        lines = [
+            Strip(name, self.mosaic(rows, f"{len(rows)} new {self.many}: {name}", len(rows)))
+            for name, rows in groups
+        ]
+        return [Strips(lines)]
+
     def mosaic(self, rows: np.ndarray, alt: str, columns: int | None = None) -> Picture:
         low, high = self.ends
         return Picture.mosaic(self._drawn(rows), alt, columns=columns, low=low, high=high)
