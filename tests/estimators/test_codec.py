@@ -19,7 +19,7 @@ from narrows.bottlenecks import Factorised
 from narrows.coding import Damaged, plain
 from narrows.estimators import codec as module
 from narrows.estimators._thrifty import worth
-from narrows.sources import Npy
+from narrows.sources import Npy, wav
 
 
 def model(latent=3, backbone=None, bottleneck=None, **choices):
@@ -102,6 +102,13 @@ def test_pictures_series_and_lists_of_numbers():
         assert np.abs(Y.astype(float) - X).max() <= codec.max_error
         part = codec.decompress(codec.compress(X), start=7, stop=20)
         np.testing.assert_array_equal(part, Y[7:20])
+
+
+def test_a_sound_is_a_series(tmp_path):
+    t = np.sin(np.arange(3000) / 7).astype(np.float32)[:, None]
+    wav.write(tmp_path / "s.wav", t, 8000)
+    codec = nw.Codec(model(), max_error=1e-3, input=nw.inputs.Signals(window=32)).fit(tmp_path / "s.wav")
+    assert np.abs(codec.decompress(codec.compress(tmp_path / "s.wav")) - t).max() <= 1e-3
 
 
 @pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
@@ -227,7 +234,12 @@ def test_the_model_may_be_inside(codec, tmp_path):
     assert codec.sizes_["model"] > 0
     found = nw.load(tmp_path / "x.nrw")
     assert np.abs(found.decompress(tmp_path / "x.nrw") - X).max() <= 1e-3
+    inside = codec.sizes_["stored"]
     codec.compress(X, tmp_path / "y.nrw")
+    assert inside - codec.sizes_["stored"] == pytest.approx(codec.sizes_["model"], abs=200)
+    stored, size, raw = codec.sizes_["stored"], codec.sizes_["model"], X.nbytes
+    assert codec.ratio() == raw / (stored + size) and codec.ratio(float("inf")) == raw / stored
+    assert codec.ratio(codec.break_even_) == pytest.approx(1)
     with pytest.raises(ValueError, match="but not the model"):
         nw.load(tmp_path / "y.nrw")
 

@@ -28,6 +28,9 @@ class Content:
 
     def __init__(self, X: Any, schema: Any):
         self.schema = schema
+        X = (
+            X[0] if isinstance(X, list) and len(X) == 1 and hasattr(X[0], "shape") else X
+        )  # one series, one sound
         typed = hasattr(schema, "columns")
         self.kind = "table" if typed or is_frame(X) or hasattr(X, "schema") else "array"
         if self.kind == "table":

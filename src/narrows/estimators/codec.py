@@ -74,8 +74,8 @@ class Codec(TaskEstimator):
     Attributes
     ----------
     tables_ : frequencies of the model's symbols, whole numbers.
-    sizes_ : of the last ``compress``: bytes ``raw``, ``stored`` and those of the ``model`` among them, how many
-        ``chunks`` went which way, and the largest ``error``.
+    sizes_ : of the last ``compress``: bytes ``raw`` and ``stored``, those of the ``model``, whether it is ``inside``
+        what is stored, how many ``chunks`` went which way, and the largest ``error``.
 
     Examples
     --------
@@ -121,7 +121,8 @@ class Codec(TaskEstimator):
         if model is not given:
             model.fit(X)
         discrete(model.fitted_)
-        vars(self).pop("_ways", None)
+        for made in ("_ways", "_model_size", "sizes_"):  # of an earlier fit
+            vars(self).pop(made, None)
         self._adopt([model])
         affine, network = model.fitted_.affine, Network.of(model.fitted_)
         rows = near(some(model._rows(X, finite=False), LEARNED), affine)
@@ -210,7 +211,8 @@ class Codec(TaskEstimator):
         self.sizes_ = {
             "raw": content.nbytes,
             "stored": writer.length,
-            "model": len(model),
+            "model": self._model_size,
+            "inside": bool(model),
             "chunks": stored,
             "error": error,
         }
@@ -277,6 +279,32 @@ class Codec(TaskEstimator):
         for array in (self.linear_.mean, self.linear_.components, np.float64(self.linear_.step)):
             seal.update(np.ascontiguousarray(array).tobytes())
         return seal.hexdigest()
+
+    def ratio(self, archives: float = 1) -> float:
+        """How many times smaller the rows of the last ``compress`` are, raw / (stored + model / ``archives``), where
+        so many archives like it share one model; ``float("inf")`` leaves the model out."""
+        sizes = self._told()
+        return sizes["raw"] / (self._payload() + sizes["model"] / archives)
+
+    @property
+    def break_even_(self) -> float:
+        """From how many archives like the last on they take fewer bytes with their model than the rows do; inf
+        where they never will."""
+        sizes = self._told()
+        saved = sizes["raw"] - self._payload()
+        return sizes["model"] / saved if saved > 0 else float("inf")
+
+    def _told(self) -> dict[str, Any]:
+        if not hasattr(self, "sizes_"):
+            raise AttributeError("Nothing was compressed yet: call compress(X) first.")
+        return self.sizes_
+
+    def _payload(self) -> int:
+        return self.sizes_["stored"] - (self.sizes_["model"] if self.sizes_["inside"] else 0)
+
+    @cached_property
+    def _model_size(self) -> int:
+        return len(self._bytes())
 
     def _bytes(self) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
