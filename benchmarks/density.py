@@ -134,10 +134,10 @@ def figure(runs: list[dict[str, Any]], path: Path) -> None:
         label=f"after so long a training (10,000 images, k = {DRAWS})",
     )
     axes.axhline(LITERATURE, color="C1", linestyle="--", label=f"Burda et al. 2016: {LITERATURE}")
-    axes.set(xscale="log", xlabel="minutes of training", ylabel="nats per test image", ylim=(86, 96))
+    axes.set(xscale="log", xlabel="minutes of training", ylabel="nats per test image", ylim=(85, 96))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_title("Importance-weighted nll, dynamically binarised MNIST, VAE 784-200-200-50", fontsize=10)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper right")
     with atomic_path(path) as place:
         fig.savefig(place, dpi=120, format="png")
 
