@@ -18,7 +18,7 @@ from narrows.tuning.rounds import Bench, Trial, layers
 from narrows.tuning.screen import Screen
 from narrows.tuning.tuned import preferred
 
-SHARES = (48, 12, 5)  # of a full fit's epochs, in the rounds before the last
+SHARES = (96, 12, 5)  # of a full fit's epochs, in the rounds before the last
 UNTIL = (0.35, 0.55, 0.75)  # shares of the budget by whose end no more fits of those rounds begin
 TOP = 3  # that stay for the second round, with the best of each latent size; or a tenth of all
 BATCH = 6  # proposals that are asked for at once
