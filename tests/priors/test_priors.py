@@ -203,7 +203,7 @@ def test_scores_average_the_rate_over_their_draws(part):
         (lambda: priors.Vamp(2.5), "components=2.5"),
         (lambda: priors.Flow(layers=0), "layers=0"),
         (lambda: priors.Flow(hidden=-1), "hidden=-1"),
-        (lambda: Gaussian(prior="mixture"), "'mixture'"),
+        (lambda: Gaussian(prior="mixtures"), "'mixtures'"),
         (lambda: Gaussian(prior=priors.Mixture), "Mixture"),
     ],
 )
