@@ -65,6 +65,8 @@ def load(path: str | os.PathLike[str], modules: tuple[nn.Module, nn.Module] | No
 
 def is_archive(path: str | os.PathLike[str]) -> bool:
     """Whether this is what a codec wrote."""
+    if not Path(path).is_file():  # which the reader of models says
+        return False
     with Path(path).open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 
