@@ -73,7 +73,7 @@ def test_the_bound_holds_for_any_numbers_of_any_type(codec, data, exponent, name
     assert Y.dtype == X.dtype
     assert X[~there].tobytes() == Y[~there].tobytes()
     for x, y in zip(X[there].tolist(), Y[there].tolist(), strict=True):
-        assert abs(x - y) <= bound or abs(float(x) - float(y)) <= bound
+        assert abs(x - y) <= bound
     back = promised(codec, lossless=True).decompress(codec.compress(X))
     assert back.tobytes() == X.tobytes()
 
@@ -182,15 +182,17 @@ def test_the_length_is_what_the_frequencies_say(codec):
 
 
 def test_batches_and_threads_change_nothing(codec, monkeypatch):
-    X, before = table(2000, seed=5), torch.get_num_threads()
-    data = promised(codec, max_error=1e-3).compress(X)
+    X, before, found = table(2000, seed=5), torch.get_num_threads(), []
+    monkeypatch.setattr(module, "CHUNK", 150 * X[0].nbytes)  # several at once
+    promised(codec, max_error=1e-3)
     try:
-        for threads in (1, 2):
+        for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            assert codec.compress(X) == data
-            np.testing.assert_array_equal(codec.decompress(data), codec.decompress(data))
+            data = codec.compress(X)
+            found.append((data, codec.decompress(data).tobytes()))
     finally:
         torch.set_num_threads(before)
+    assert len(set(found)) == 1
     # A row is guessed alike whatever chunk it is in.
     alone = promised(codec).decompress(codec.compress(X))
     for rows in (1, 7, 999):

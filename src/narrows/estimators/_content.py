@@ -28,9 +28,8 @@ class Content:
 
     def __init__(self, X: Any, schema: Any):
         self.schema = schema
-        X = (
-            X[0] if isinstance(X, list) and len(X) == 1 and hasattr(X[0], "shape") else X
-        )  # one series, one sound
+        if isinstance(X, list) and len(X) == 1 and hasattr(X[0], "shape"):  # one series, one sound
+            (X,) = X
         typed = hasattr(schema, "columns")
         self.kind = "table" if typed or is_frame(X) or hasattr(X, "schema") else "array"
         if self.kind == "table":
@@ -70,7 +69,7 @@ class Content:
         window = self.schema.window if getattr(self.schema, "windowed", False) else 1
         return -(-rows // window) * window
 
-    def range(self) -> np.ndarray:
+    def spans(self) -> np.ndarray:
         """The greatest less the least of each column, or of all values where they have one scale."""
         low, high = np.inf, -np.inf
         whole = len(self.schema.row) > 1 and not getattr(self.schema, "windowed", False)

@@ -20,20 +20,10 @@ from narrows.baseline import principal
 from narrows.coding import Reader, Writer
 from narrows.coding.classed import from_arrays, tables_of
 from narrows.estimators import streams
-from narrows.estimators._coders import (
-    Form,
-    Linear,
-    Network,
-    Predicted,
-    Series,
-    Typed,
-    Whole,
-    ahead,
-    near,
-    shortest,
-)
+from narrows.estimators._coders import Linear, Network, Predicted, Whole, ahead, shortest
 from narrows.estimators._content import ANY, Content, restored
 from narrows.estimators._fitting import loaded, seed_of
+from narrows.estimators._forms import form_of, near
 from narrows.estimators._promise import Promise
 from narrows.estimators._task import TaskEstimator, unwrapped
 from narrows.estimators._thrifty import default, some
@@ -161,20 +151,13 @@ class Codec(TaskEstimator):
     @cached_property
     def _ways(self) -> dict[int, Any]:
         """By the model, by PCA, whole; made when they are first needed."""
-        fitted, form = self.ae_.fitted_, self._form
+        fitted, form = self.ae_.fitted_, form_of(self.ae_.fitted_)
         rivals = ((1, self.tables_, Network.of(fitted)), (2, self.linear_tables_, self.linear_))
         found: dict[int, Any] = {
             number: Predicted(number, tables, form.cut, way.symbols, way.guess, form.joined, form.count)
             for number, tables, way in rivals
         }
         return found | {0: Whole()}
-
-    @property
-    def _form(self) -> Form:
-        fitted = self.ae_.fitted_
-        if hasattr(fitted.schema, "columns"):
-            return Typed(fitted)
-        return Series(fitted) if getattr(fitted.schema, "windowed", False) else Form(fitted)
 
     def compress(
         self, X: Any, out: str | os.PathLike[str] | None = None, *, embed: bool = False
@@ -266,7 +249,7 @@ class Codec(TaskEstimator):
             return Promise(content.exact(ANY) if content.kind == "table" else None)
         if self.max_error is not None:
             return Promise(content.exact(np.float64(self.max_error)))
-        return Promise(content.exact(self.rel_error * content.range()))
+        return Promise(content.exact(self.rel_error * content.spans()))
 
     def _decoder(self) -> str:
         """What names everything that decoding depends on."""
