@@ -203,11 +203,11 @@ def paid(seen: np.ndarray, got: np.ndarray, classes: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sets", nargs="*", default=list(SETS), choices=[[], *SETS])
+    parser.add_argument("sets", nargs="*", choices=[[], *SETS])
     parser.add_argument("--beta", nargs="+", type=float, default=[0.5, 1.0, 2.0], help="times each set's own")
     parser.add_argument("--epochs", type=int, help="in place of each set's own")
     args = parser.parse_args()
-    for name in args.sets:
+    for name in args.sets or SETS:
         data = SETS[name]()
         d = data.train.shape[1]
         plain, strong = pca_curve(data, saving=False), pca_curve(data, saving=True)

@@ -29,9 +29,10 @@ _NAMES = dict.fromkeys(
         "fine_tune",
         "fit_many",
         "load",
+        "rates",
     ),
     "estimators",
-) | {"tune": "tuning"}
+) | {"rate_distortion": "tuning", "tune": "tuning"}
 
 __all__ = ["__version__", *_NAMES, *_ROOMS]
 

@@ -11,6 +11,7 @@ import json
 import math
 import re
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,12 +63,18 @@ class Task:
     others: tuple[Model, ...] = ()
 
 
-def save(path: str | Path, model: Model, task: Task | None = None) -> None:
+def save(
+    path: str | Path, model: Model, task: Task | None = None, left_out: Collection[str] = frozenset()
+) -> None:
     """Write the model, and the task that it is used for; such a file is one of the model, too.
 
-    The file appears whole or not at all.
+    ``left_out``: names of tensors of the network that the task does without; a loaded model has NaN there.  The file
+    appears whole or not at all.
     """
     document, tensors = _packed(model)
+    if left_out:
+        document["left_out"] = sorted(left_out)
+        tensors = {name: t for name, t in tensors.items() if name.removeprefix("net.") not in left_out}
     if task is not None:
         document["task"] = {"face": task.face, "params": task.params, "state": task.state, "others": []}
         tensors |= {f"task.{name}": torch.from_numpy(np.array(a)) for name, a in task.arrays.items()}
@@ -179,8 +186,10 @@ def _rebuilt(
     # On the meta device nothing is allocated or initialised: the file's tensors become the weights.
     with torch.device("meta"):
         net = Net(spec, shapes)
+    weights = _within(tensors, "net.")
+    weights |= _blanks(net, document.get("left_out", ()), DTYPES[document["dtype"]])
     try:
-        net.load_state_dict(_within(tensors, "net."), assign=True)
+        net.load_state_dict(weights, assign=True)
     except RuntimeError as error:
         detail = str(error).splitlines()[-1].strip(" \t.")
         if modules is None:
@@ -219,6 +228,17 @@ def _rebuilt(
         labelled=labelled,
         densities=_densities(path, tensors, labelled, math.prod(net.shapes.code)),
     )
+
+
+def _blanks(net: Net, names: Collection[str], dtype: torch.dtype) -> dict[str, Tensor]:
+    """Tensors of NaN, of no memory, in the place of those that were left out."""
+    known = net.state_dict()
+    kinds = {name: dtype if known[name].is_floating_point() else known[name].dtype for name in names}
+    nan = float("nan")
+    return {
+        name: torch.full((), nan if kind.is_floating_point else 0, dtype=kind).expand(known[name].shape)
+        for name, kind in kinds.items()
+    }
 
 
 def _densities(

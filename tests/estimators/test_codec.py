@@ -1,8 +1,12 @@
 """Compression: what comes back, how far off, how many bytes, and what damage does."""
 
+import io
 import os
+import resource
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,10 +20,13 @@ from hypothesis.extra import numpy as hnp
 import narrows as nw
 from narrows.backbones import MLP, Principal
 from narrows.bottlenecks import Factorised
-from narrows.coding import Damaged, plain
+from narrows.coding import Damaged, Reader, Writer, plain
 from narrows.estimators import codec as module
 from narrows.estimators._thrifty import worth
+from narrows.estimators.contents.packed import packed
 from narrows.sources import Npy, wav
+
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def model(latent=3, backbone=None, bottleneck=None, **choices):
@@ -127,9 +134,6 @@ def test_tables_come_back_as_frames(library):
     assert type(back) is type(frame)
     assert back["kind"].to_list() == frame["kind"].to_list() and back["n"].to_list() == frame["n"].to_list()
     assert np.abs(back["y"].to_numpy() - frame["y"].to_numpy()).max() <= 0.05
-    odd = library(columns | {"kind": np.where(z > 0, "w", "v")})
-    with pytest.warns(UserWarning, match="not seen"), pytest.raises(ValueError, match="no symbol"):
-        codec.compress(odd)
 
 
 @pytest.mark.parametrize("part", [nw.bottlenecks.VQ(codes=16), nw.bottlenecks.FSQ((5, 5, 5))])
@@ -153,6 +157,18 @@ def test_a_nat_is_worth_more_where_the_bound_is_wider():
     assert worth(rows, None, 0.01 / np.median(np.ptp(rows, axis=0)), False) == pytest.approx(wide, rel=0.2)
     assert worth(rows, None, None, True) < worth(rows, None, None, False)
     assert worth(np.full((5, 2), np.nan), 0.1, None, False) > 0
+
+
+def test_golden_archives_of_version_1_are_read_for_ever():
+    """With their models inside, chunks of all three ways, gaps, categories that the model does not know."""
+    codec = nw.load(GOLDEN / "array-1.nrw")
+    np.testing.assert_array_equal(codec.decompress(GOLDEN / "array-1.nrw"), np.load(GOLDEN / "array-1.npy"))
+    with Reader(GOLDEN / "array-1.nrw") as reader:
+        assert {entry.method for entry in reader.entries} == {0, 1, 2}
+    codec = nw.load(GOLDEN / "table-1.nrw")
+    frame = codec.decompress(GOLDEN / "table-1.nrw")
+    pd.testing.assert_frame_equal(frame, pd.read_csv(GOLDEN / "table-1.csv"), check_dtype=False)
+    assert set(frame["kind"].dropna()) == {"u", 'é "new"'}
 
 
 # How many bytes
@@ -193,7 +209,9 @@ def test_batches_and_threads_change_nothing(codec, monkeypatch):
     finally:
         torch.set_num_threads(before)
     assert len(set(found)) == 1
-    # A row is guessed alike whatever chunk it is in.
+    # A row is guessed alike whatever chunk it is in, by the same way.
+    ways = nw.Codec._ways
+    monkeypatch.setattr(nw.Codec, "_ways", lambda *given: {i: ways(*given)[i] for i in (0, 1)})
     alone = promised(codec).decompress(codec.compress(X))
     for rows in (1, 7, 999):
         monkeypatch.setattr(module, "CHUNK", rows * X[0].nbytes)
@@ -235,7 +253,7 @@ def test_the_model_may_be_inside(codec, tmp_path):
     promised(codec, max_error=1e-3).compress(X, tmp_path / "x.nrw", embed=True)
     assert codec.sizes_["model"] > 0
     found = nw.load(tmp_path / "x.nrw")
-    assert np.abs(found.decompress(tmp_path / "x.nrw") - X).max() <= 1e-3
+    np.testing.assert_array_equal(found.decompress(tmp_path / "x.nrw"), codec.decompress(tmp_path / "x.nrw"))
     inside = codec.sizes_["stored"]
     codec.compress(X, tmp_path / "y.nrw")
     assert inside - codec.sizes_["stored"] == pytest.approx(codec.sizes_["model"], abs=200)
@@ -246,7 +264,110 @@ def test_the_model_may_be_inside(codec, tmp_path):
         nw.load(tmp_path / "y.nrw")
 
 
+@pytest.mark.parametrize(
+    "choices",
+    [{"backbone": Principal((8,))}, {"backbone": MLP((16,))}, {"backbone": MLP((16,), tied=True)}],
+)
+def test_inside_is_the_half_that_decompresses(choices, tmp_path, refused):
+    """Without the encoder, except where the decoder needs its weights; a hash names both halves alike."""
+    X = table()
+    whole = nw.Codec(model(**choices), max_error=1e-2).fit(X)
+    whole.compress(X, tmp_path / "x.nrw", embed=True)
+    whole.save(tmp_path / "whole.safetensors")
+    half = nw.load(tmp_path / "x.nrw")
+    back = half.decompress(tmp_path / "x.nrw")
+    np.testing.assert_array_equal(back, whole.decompress(tmp_path / "x.nrw"))
+    np.testing.assert_array_equal(
+        back, nw.load(tmp_path / "whole.safetensors").decompress(tmp_path / "x.nrw")
+    )
+    assert whole.sizes_["model"] < (tmp_path / "whole.safetensors").stat().st_size
+    tied = getattr(choices["backbone"], "tied", False)
+    assert np.isnan(half.ae_.transform(X)).all() != tied  # answers that look like some would be worse
+    with refused("half"):
+        half.compress(X)
+    half.save(tmp_path / "half.safetensors")
+    assert (tmp_path / "half.safetensors").stat().st_size == whole.sizes_["model"]
+    np.testing.assert_array_equal(nw.load(tmp_path / "half.safetensors").decompress(tmp_path / "x.nrw"), back)
+
+
+def test_pca_has_no_idle_components_and_is_kept_in_single_precision():
+    X = table(d=20)  # near a plane
+    codec = nw.Codec(model(latent=2)).fit(X)
+    few = codec.linear_.components
+    assert len(few) < 20 and (few == few.astype(np.float32)).all()
+    assert codec.linear_.symbols(X)[:, -1].any()
+
+
 # What goes wrong
+
+
+def test_whatever_decoding_depends_on_makes_another_model(codec, tmp_path, refused):
+    """The scaler, the schema, weights, tables and PCA: not a chunk that is damaged."""
+    data = promised(codec, max_error=1e-2).compress(table())
+    codec.save(tmp_path / "m.safetensors")
+
+    def other():
+        return nw.load(tmp_path / "m.safetensors")
+
+    other().decompress(data)
+    for change in (
+        lambda fitted: {"affine": replace(fitted.affine, scale=fitted.affine.scale * (1 + 1e-12))},
+        lambda fitted: {"schema": replace(fitted.schema, dtype="float64")},
+    ):
+        found = other()
+        found.ae_.fitted_ = replace(found.ae_.fitted_, **change(found.ae_.fitted_))
+        with refused("another model"):
+            found.decompress(data)
+    found = other()
+    with torch.no_grad():
+        found.ae_.net_.decoder.centre[0] += 1e-3
+    with refused("another model"):
+        found.decompress(data)
+    found = other()
+    found.linear_ = replace(found.linear_, step=2 * found.linear_.step)
+    with refused("another model"):
+        found.decompress(data)
+    found = other()
+    with torch.no_grad():
+        found.ae_.net_.encoder.centre[0] += 1e-3  # which only compression looks at
+    found.decompress(data)
+
+
+def test_more_rows_than_memory_holds_are_refused_before_any(codec, refused):
+    """2⁴⁰ rows, by an index that adds up."""
+    claimed, data = 4096, io.BytesIO()
+    header = {"dtype": "|u1", "shape": [], "content": "array", "decoder": codec._decoder()}
+    with Writer(data, header | {"promise": {"eps": None, "lossless": True}}) as writer:
+        for _ in range(claimed):
+            writer.append(2**28, 0, b"", 0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match=r"do not fit|damaged"):
+        codec.decompress(data.getvalue())
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # KiB
+
+
+def test_forged_headers_are_refused_in_a_sentence(codec, refused):
+    X = table(20)
+    data = promised(codec, max_error=1e-2).compress(X)
+    with Reader(data) as reader:
+        header, chunk = dict(reader.header), reader.chunk(0)
+    for change in (
+        {"promise": None},
+        {"promise": {"eps": "x", "lossless": False}},
+        {"content": "others"},
+        {"content": "series", "items": [3, "abc"]},
+        {"content": "series", "items": packed({"lengths": [19], "names": None})},
+        {"content": "series", "items": packed({"lengths": [20], "names": ["../x.wav"]})},
+        {"content": "series", "items": packed({"lengths": [20], "names": ["/x.wav"]})},
+        {"content": "photographs", "items": packed({"sizes": [[8, 8]], "names": None})},
+        {"content": "sparse", "of": "|O"},
+        {"content": "table", "table": packed({"columns": 3})},
+    ):
+        forged = io.BytesIO()
+        with Writer(forged, header | change) as writer:
+            writer.append(chunk.stop, chunk.method, chunk.payload, chunk.content)
+        with refused():
+            codec.decompress(forged.getvalue())
 
 
 def test_damage_names_its_rows_and_leaves_the_rest(codec, monkeypatch):

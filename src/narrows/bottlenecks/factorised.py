@@ -105,6 +105,12 @@ class _Factorised(nn.Module):
         z = y + step * ((y / step).round() - y / step).detach() if self.rounding else noisy
         return Code(z=z, mean=z, rate=rate, loss={"rate": self.beta * rate})
 
+    def integers(self, h: Tensor) -> Tensor:
+        """The same ``indices`` as an answer's, without what they cost where nothing depends on that."""
+        if self.classes > 1:
+            return self(h).indices
+        return (self.project(h) / self.step).round().long()
+
     def _nats(self, y: Tensor) -> Tensor:
         """What a row costs under each class, (batch, classes)."""
         each = self.density.nats(y.repeat(1, self.classes), self.step.repeat(self.classes))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,20 +51,27 @@ def compress(
 ) -> None:
     """Write DATA as few bytes.
 
-    MODEL is what 'narrows fit --task compress' wrote, on data like these. Each
-    piece of DATA is stored in the shortest of three ways: symbols of the model,
-    symbols of PCA, or zstd. With a bound on the error what the symbols miss is
-    stored too, so that every single value keeps to it: 'error' is what was
-    reached. Whole numbers, categories and times of a table come back exactly.
-    The model serves many archives: 'smaller from' says from how many like this
-    one on they take fewer bytes together with it than DATA do.
+    MODEL is what 'narrows fit --task compress' wrote, on data like these: tables,
+    arrays, sparse matrices, a long series, or folders of sounds or pictures.
+    Each piece of DATA is stored in the shortest of three ways: symbols of the
+    model, symbols of PCA, or zstd. With a bound on the error what the symbols
+    miss is stored too, so that every single value keeps to it: 'error' is what
+    was reached. Whole numbers, categories (new ones, too) and times of a table
+    come back exactly, and so do sparse matrices.
+
+    'bytes' are those of the numbers in DATA, 'files' those on the disk. The model
+    serves many archives: 'smaller from' says from how many like this one on they
+    take fewer bytes together with the half of it that decompresses, 'model', than
+    the numbers do.
 
     For example:
 
         narrows fit old.npy --task compress --out m.safetensors
         narrows compress m.safetensors new.npy --max-error 0.01
-        narrows decompress new.nrw --model m.safetensors --out again.npy
+        narrows decompress m.safetensors new.nrw --out again.npy
         narrows compress m.safetensors table.csv --lossless --embed --out t.nrw
+        narrows decompress t.nrw
+        narrows compress sounds.safetensors recordings --lossless --out r.nrw
     """
     import narrows
     from narrows.cli import tables
@@ -82,21 +91,33 @@ def compress(
     if any(value is not None for value in given.values()):
         codec.set_params(max_error=max_error, rel_error=rel_error, lossless=lossless)
     codec.set_params(verbose=0 if quiet or json else 1)
-    rows, began = read_data(data), time.perf_counter()
+    # A path says what the answer is to be; of all else the rows do.
+    alone = len(data) == 1 and Path(data[0]).exists()
+    rows, began = data[0] if alone else read_data(data), time.perf_counter()
     codec.compress(rows, path, embed=embed)
-    facts = told(codec, time.perf_counter() - began) | {"wrote": str(path)}
+    facts = told(codec, time.perf_counter() - began, on_disk(data)) | {"wrote": str(path)}
     if json:
         tables.print_json(facts)
     elif not quiet:
         tables.print_facts(facts, "Compressed")
 
 
-def told(codec: Any, seconds: float) -> dict[str, Any]:
+def on_disk(data: Sequence[str]) -> int | None:
+    """The bytes of the files that DATA are; None of built-in data."""
+    files: list[Path] = []
+    for name in data:
+        places = [Path(name)] if Path(name).exists() else list(map(Path, glob.glob(name, recursive=True)))
+        files += [file for place in places for file in ([place] if place.is_file() else place.rglob("*"))]
+    return sum(file.stat().st_size for file in files if file.is_file()) or None
+
+
+def told(codec: Any, seconds: float, files: int | None) -> dict[str, Any]:
     """What came of it."""
     sizes = codec.sizes_
     chunks = ", ".join(f"{count} by {way}" for way, count in sizes["chunks"].items() if count)
     return {
         "bytes": sizes["raw"],
+        **({"files": files} if files else {}),
         "stored": sizes["stored"],
         "ratio": codec.ratio(float("inf")),
         "model": sizes["model"],
@@ -109,53 +130,98 @@ def told(codec: Any, seconds: float) -> dict[str, Any]:
 
 
 def decompress(
-    archive: Annotated[str, Parameter(help="What 'narrows compress' wrote (.nrw).")],
+    first: Annotated[
+        str,
+        Parameter(
+            name="[MODEL] ARCHIVE",
+            help="What 'narrows compress' wrote (.nrw), behind the model that it was compressed by, where that is not"
+            " in the file.",
+        ),
+    ],
+    second: Annotated[str | None, Parameter(show=False)] = None,
     /,
     *,
-    model: Annotated[
-        str | None,
-        Parameter(help="The model that it was compressed by, where that is not in the file."),
-    ] = None,
+    model: Annotated[str | None, Parameter(help="The same as MODEL before ARCHIVE.")] = None,
     out: Annotated[
         Path | None,
-        Parameter(help="Where to write the rows: .npy, .npz, .csv or .parquet. Without it, ARCHIVE.npy."),
+        Parameter(
+            help="Where to write the data: .npy, .npz, .csv or .parquet, .wav or .png, or without an ending a folder of"
+            " sounds or pictures. Without it, ARCHIVE's name with the ending of what was compressed, if there is no"
+            " such file yet."
+        ),
     ] = None,
     rows: Annotated[
-        str | None, Parameter(metavar="FIRST:END", help="These rows alone, from 0: 100:200 are a hundred.")
+        str | None,
+        Parameter(
+            metavar="FIRST:END",
+            help="These rows, sounds or pictures alone, from 0: 100:200 are a hundred.",
+        ),
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Write the data that were compressed.
 
-    What is damaged is never passed over: the error names the rows of the piece
-    that is lost, and all others can be had with --rows.
+    Tables, arrays and single files come back as files of their own format;
+    folders as folders with the names of the files in them, pictures as .png. What
+    is damaged is never passed over: the error names the rows of the piece that is
+    lost, and all others can be had with --rows.
 
     For example:
 
-        narrows decompress new.nrw --model m.safetensors --out again.npy
+        narrows decompress m.safetensors new.nrw --out again.npy
         narrows decompress t.nrw --out table.parquet
-        narrows decompress new.nrw --model m.safetensors --rows 0:1000
+        narrows decompress m.safetensors new.nrw --rows 0:1000 --out some.npy
+        narrows decompress m.safetensors r.nrw --out recordings-again
     """
     import narrows
     from narrows.cli import tables
-    from narrows.sources.files import check_ending
 
+    archive = first if second is None else second
+    if second is not None:
+        if model is not None:
+            raise ValueError(f"two models were given, '{first}' and --model '{model}'; give one.")
+        model = first
     if not Path(archive).is_file():
         raise FileNotFoundError(f"there is no file '{archive}'; give what 'narrows compress' wrote.")
-    path = output_path(out, f"{Path(archive).stem}.npy", [archive, *([model] if model else [])])
-    check_ending(path)
     if model is not None:
         check_model(model)
+    span = _span(rows)
+    path = _target(archive, out, model)
     codec = narrows.load(archive) if model is None else load_model(model)
+    if not isinstance(codec, narrows.Codec):
+        raise ValueError(
+            f"'{model or archive}' holds no codec, expected what 'narrows fit --task compress' writes; give the model"
+            " that compressed."
+        )
+    codec.set_params(verbose=0 if quiet or json else 1)
     began = time.perf_counter()
-    first, last = _span(rows)
-    codec.decompress(archive, path, start=first, stop=last)
-    facts = {"seconds": time.perf_counter() - began, "bytes": path.stat().st_size, "wrote": str(path)}
+    codec.decompress(archive, path, start=span[0], stop=span[1])
+    seconds = time.perf_counter() - began
+    written = on_disk([str(path)]) or 0
+    facts = {
+        "files": written,
+        "seconds": seconds,
+        "MB/s": written / 1e6 / max(seconds, 1e-9),
+        "wrote": str(path),
+    }
     if json:
         tables.print_json(facts)
     elif not quiet:
         tables.print_facts(facts, "Decompressed")
+
+
+def _target(archive: str, out: Path | None, model: str | None) -> Path:
+    """``--out``, or a name like the archive's with the ending of what was compressed, where there is nothing yet."""
+    from narrows.estimators.contents import ending_of
+
+    default = f"{Path(archive).stem}{ending_of(archive)}"
+    path = output_path(out, default, [archive, *([model] if model else [])], folder=True)
+    if out is None and path.exists():
+        raise FileExistsError(
+            f"'{path}' is there already; give the name of what is to be written with --out."
+        )
+    return path
 
 
 def _span(rows: str | None) -> tuple[int, int | None]:

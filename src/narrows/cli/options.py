@@ -16,7 +16,7 @@ from cyclopts import Parameter, Token
 if TYPE_CHECKING:
     from narrows.estimators import Autoencoder
 
-BUILT_IN = ("digits", "mnist", "fashion_mnist")
+BUILT_IN = ("digits", "mnist", "fashion_mnist", "movies")
 MODEL_ENDING = ".safetensors"
 
 
@@ -89,7 +89,11 @@ def load_model(name: str) -> Any:
 
 def load_autoencoder(name: str) -> Autoencoder:
     """The autoencoder that a MODEL argument means; refused where the file holds several."""
-    found = load_model(name)
+    return autoencoder_in(load_model(name), name)
+
+
+def autoencoder_in(found: Any, name: str) -> Autoencoder:
+    """The one autoencoder of a model, or estimator of a task, that stood in the file ``name``."""
     models = getattr(found, "models_", (found,))
     if len(models) > 1:
         verb = next(verb for verb, task in TASKS.items() if task == type(found).__name__)
@@ -151,7 +155,13 @@ def data_ending(names: str | Sequence[str], rebuilds: bool = False) -> str:
     return ".parquet" if Path(name).is_dir() and any(Path(name).rglob("*.parquet")) else ".npy"
 
 
-TASKS = {"detect": "AnomalyDetector", "denoise": "Denoiser", "impute": "Imputer", "compress": "Codec"}
+TASKS = {
+    "detect": "AnomalyDetector",
+    "denoise": "Denoiser",
+    "impute": "Imputer",
+    "recommend": "Recommender",
+    "compress": "Codec",
+}
 
 
 def build_model(

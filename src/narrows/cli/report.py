@@ -11,8 +11,9 @@ from narrows.cli.labels import built_in, read_labels
 from narrows.cli.options import (
     Json,
     Quiet,
+    autoencoder_in,
     check_model,
-    load_autoencoder,
+    load_model,
     output_path,
     read_data,
     stem,
@@ -46,7 +47,8 @@ def report(
     what other latent sizes would lose, a map of the codes to zoom into and point
     at, samples, traversals on a slider, interpolations, the oddest rows with
     reasons, and how the model came to be. PCA of the same size stands beside it
-    everywhere. Of more than 20,000 rows so many are drawn at random.
+    everywhere. Of more than 20,000 rows so many are drawn at random. Of a codec
+    also how few bytes rows take at which error, beside PCA, zstd, JPEG and WebP.
 
     For example:
 
@@ -59,15 +61,18 @@ def report(
     path = output_path(out, f"{stem(data)}-report.html", inputs)
     if path.suffix.lower() != ".html":
         raise ValueError(f"--out '{path}' is not an .html name; name the page for example report.html.")
-    ae = load_autoencoder(model)
+    given = load_model(model)
+    ae = autoencoder_in(given, model)
     rows = read_data(data)
     rows, found = labelled(rows, list(data), labels, getattr(ae.fitted_.schema, "names", None))
 
+    import narrows
     from narrows.atomic import atomic_path
     from narrows.report import model_page
 
     title = f"{stem(model)}, on {' '.join(data) if len(data) == 1 else stem(data)}"
-    text = model_page(ae, rows, labels=found, title=title)
+    rates = narrows.rates(given, rows) if isinstance(given, narrows.Codec) else None
+    text = model_page(ae, rows, labels=found, title=title, rates=rates)
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     if json:

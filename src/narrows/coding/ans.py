@@ -91,10 +91,13 @@ def push_bits(coder: Any, values: NDArray[np.uint64], widths: NDArray[np.integer
     for start in reversed(range(0, len(widths), BLOCK)):
         value, width = values[start : start + BLOCK], widths[start : start + BLOCK]
         pieces = []
-        while (some := width > 0).any():
-            value, width = value[some], width[some]
+        # By their places: to pick by a mask that changes often takes ten times as long.
+        while (at := np.flatnonzero(width > 0)).size:
+            value, width = value[at], width[at]
             sizes = _sizes(width)
             pieces.append(((value & (sizes.astype(np.uint64) - np.uint64(1))).astype(np.int32), sizes))
+            if width.max() <= PIECE:
+                break
             value, width = value >> np.uint64(PIECE), width - PIECE
         for symbols, sizes in reversed(pieces):
             coder.encode_reverse(symbols, models.Uniform(), sizes)

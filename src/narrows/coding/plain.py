@@ -17,8 +17,9 @@ TRIAL = 1
 LOOK = 1 << 17  # bytes by which the arrangement is chosen
 
 
-def encode(array: NDArray[Any]) -> bytes:
-    """An array of any type without objects, exactly: a byte that names the arrangement, and its bytes.
+def encode(array: NDArray[Any], level: int = LEVEL) -> bytes:
+    """An array of any type without objects, exactly: a byte that names the arrangement, and its bytes.  A higher
+    ``level`` of zstd takes longer.
 
     Arrangements: bytes shuffled, so that the first of all entries stand together, then the second (Alted
     2010, "Why modern CPUs are starving"); differences of successive rows, as 0, −1, 1, −2 …; column by column.
@@ -38,7 +39,7 @@ def encode(array: NDArray[Any]) -> bytes:
     kinds = _kinds(array)
     costs = [len(trial.compress(_arranged(part, kind), asbytes=True)) for kind in kinds]
     kind = kinds[int(np.argmin(costs))]
-    found = pa.Codec("zstd", compression_level=LEVEL).compress(_arranged(array, kind), asbytes=True)
+    found = pa.Codec("zstd", compression_level=level).compress(_arranged(array, kind), asbytes=True)
     return bytes([kind]) + found if len(found) < array.nbytes else raw(array)
 
 

@@ -25,10 +25,15 @@ def encode(steps: NDArray[np.int64]) -> bytes:
     >>> bool((decode(encode(rows), rows.shape) == rows).all())
     True
     """
-    mask = _axes(steps)
+    mask, _ = _axes(steps)
     for axis in _named(mask):
         steps = np.diff(steps, axis=axis, prepend=np.int64(0))
     return bytes([mask]) + _blocks(steps.ravel())
+
+
+def estimate(steps: NDArray[np.int64]) -> float:
+    """About how many bytes :func:`encode` makes of them, by those in the middle."""
+    return _axes(steps)[1] / 8
 
 
 def decode(data: bytes, shape: tuple[int, ...]) -> NDArray[np.int64]:
@@ -66,10 +71,11 @@ def _unblocked(data: bytes, n: int) -> NDArray[np.int64]:
     return steps
 
 
-def _axes(steps: NDArray[np.int64]) -> int:
-    """The axes, as bits, along which differences are taken: none, one or two of the first and the last two."""
+def _axes(steps: NDArray[np.int64]) -> tuple[int, float]:
+    """The axes, as bits, along which differences are taken: none, one or two of the first and the last two; and the
+    bits that all steps take, if they are like those looked at."""
     if not steps.size:
-        return 0
+        return 0, 0.0
     last = max(1, steps[0].size)
     rows = max(4, LOOK // last)
     start = max(0, (len(steps) - rows) // 2)
@@ -82,7 +88,8 @@ def _axes(steps: NDArray[np.int64]) -> int:
         for axis in _named(mask):
             tried = np.diff(tried, axis=axis, prepend=np.int64(0))
         costs[mask] = integers.estimate(tried) * (1.0 if mask == 0 else 1.005)
-    return min(costs, key=costs.__getitem__)
+    best = min(costs, key=costs.__getitem__)
+    return best, costs[best] * (steps.size / part.size)
 
 
 def _named(mask: int) -> list[int]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 1 << 16
+FEW = 1 / 4  # the share of large numbers up to which only they are taken apart
 
 
 @dataclass(frozen=True)
@@ -38,55 +39,63 @@ class Tokens:
         """Token, number of raw bits and raw bits of each int64 of (n,): a negative v has the token of ~v,
         mirrored. The last two are empty where no number has any.
         """
-        if not values.size or (values.min() >= -(1 << self.direct) and values.max() < 1 << self.direct):
+        end = 1 << self.direct
+        if not values.size or (values.min() >= -end and values.max() < end):
             nothing = np.zeros(0, np.int32)
             return values.astype(np.int32), nothing, nothing.astype(np.uint64)
-        token, width = np.empty(values.shape, np.int32), np.empty(values.shape, np.int32)
-        raw = np.empty(values.shape, np.uint64)
+        token, width = values.astype(np.int32), np.zeros(values.shape, np.int32)
+        raw = np.zeros(values.shape, np.uint64)
         for start in range(0, len(values), BLOCK):  # in pieces that fit in a processor's cache
             piece = slice(start, start + BLOCK)
-            sign = values[piece] >> 63
-            size, width[piece], raw[piece] = self.magnitudes((values[piece] ^ sign).view(np.uint64))
-            np.bitwise_xor(size, sign.astype(np.int32), out=token[piece])
+            large = np.flatnonzero((values[piece] < -end) | (values[piece] >= end))
+            at = large + start if len(large) <= FEW * BLOCK else piece
+            sign = values[at] >> 63
+            size, width[at], raw[at] = self.magnitudes((values[at] ^ sign).view(np.uint64))
+            token[at] = size ^ sign.astype(np.int32)
         return token, width, raw
 
     def magnitudes(
         self, values: NDArray[np.uint64]
     ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64]]:
         """The same for numbers in 0…2⁶⁴−1."""
-        # Without the bit after the leading one a conversion to float64 cannot round up to a power of two.
-        leading = values & ~(values >> np.uint64(1))
-        length = (leading.astype(np.float64).view(np.int64) >> 52).astype(np.int32) - 1023
+        # Without the bit after the leading one a conversion to a float cannot round up to a power of two.
+        if values.max(initial=0) >> 31:
+            leading = values & ~(values >> np.uint64(1))
+            length = (leading.astype(np.float64).view(np.int64) >> 52).astype(np.int32) - 1023
+        else:  # half as wide, twice as fast
+            values = values.astype(np.uint32)
+            leading = values & ~(values >> np.uint32(1))
+            length = (leading.astype(np.float32).view(np.int32) >> 23) - 127
         large = length >= self.direct
-        width = np.where(large, length - self.mantissa, 0)
-        shift = width.astype(np.uint64)
+        # Products, here and below: where a mask changes often, np.where takes thirty times as long.
+        width = (length - self.mantissa) * large
+        shift, one = width.astype(values.dtype), values.dtype.type(1)
         top = (values >> shift).astype(np.int32)  # below 2^direct, or 2^mantissa and its mantissa
-        token = np.where(large, self._base(length) + top - (1 << self.mantissa), top)
-        return token, width, values & ((np.uint64(1) << shift) - np.uint64(1))
+        token = top + (self._base(length) - (1 << self.mantissa)) * large
+        return token, width, (values & ((one << shift) - one)).astype(np.uint64, copy=False)
 
     def widths(self, tokens: NDArray[np.int32]) -> NDArray[np.int32]:
         """How many raw bits go with each token, signed or not."""
         size = tokens ^ (tokens >> 31)
         above = np.maximum(size - (1 << self.direct), -1)
-        return np.where(above >= 0, self.direct - self.mantissa + (above >> self.mantissa), 0).astype(
-            np.int32
-        )
+        return (self.direct - self.mantissa + (above >> self.mantissa)) * (above >= 0)
 
     def whole(self, tokens: NDArray[np.int32], raw: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """The magnitudes with these tokens ≥ 0 and raw bits."""
         width = self.widths(tokens)
         large = tokens >= 1 << self.direct
-        top = np.where(large, tokens - self._base(width + self.mantissa) + (1 << self.mantissa), tokens)
+        top = tokens - (self._base(width + self.mantissa) - (1 << self.mantissa)) * large
         return (top.astype(np.uint64) << width.astype(np.uint64)) | raw
 
     def join(self, tokens: NDArray[np.int32], raw: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The way back from :meth:`split`."""
-        found = np.empty(tokens.shape, np.int64)
+        found, end = tokens.astype(np.int64), 1 << self.direct
         for start in range(0, len(tokens), BLOCK):
             piece = slice(start, start + BLOCK)
-            sign = tokens[piece] >> 31
-            whole = self.whole(tokens[piece] ^ sign, raw[piece]).view(np.int64)
-            np.bitwise_xor(whole, sign.astype(np.int64), out=found[piece])
+            large = np.flatnonzero((tokens[piece] < -end) | (tokens[piece] >= end))
+            at = large + start if len(large) <= FEW * BLOCK else piece
+            sign = tokens[at] >> 31
+            found[at] = self.whole(tokens[at] ^ sign, raw[at]).view(np.int64) ^ sign
         return found
 
     def _base(self, length: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -9,6 +9,7 @@ from narrows.estimators.fine_tuning import fine_tune
 from narrows.estimators.imputer import Imputer
 from narrows.estimators.loading import load
 from narrows.estimators.many import fit_many
+from narrows.estimators.rating import rates
 from narrows.estimators.regressor import Regressor
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "fine_tune",
     "fit_many",
     "load",
+    "rates",
 ]

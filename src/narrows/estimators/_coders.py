@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from narrows.coding import checksum, plain
+from narrows.coding import checksum, columns, plain
 from narrows.coding.pieces import join, split
 from narrows.estimators._promise import Promise, away, fitting
 from narrows.fitted import Fitted
@@ -28,6 +28,23 @@ class Whole:
 
     def decode(self, data: bytes, promise: Promise, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
         return plain.decode(data, dtype, shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Rounded:
+    """Rows without any prediction, as whole numbers of steps as wide as a promise allows; by nothing where some
+    may err as they like."""
+
+    number = 3
+
+    def code(self, x: np.ndarray, promise: Promise, most: float) -> tuple[bytes, np.ndarray] | None:
+        if not promise.bounds_all:
+            return None
+        found = columns.encode(x, promise.bound, lossless=promise.lossless)
+        return found.payload, found.values
+
+    def decode(self, data: bytes, promise: Promise, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+        return columns.decode(data, dtype, shape, promise.bound)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,8 @@ import numpy as np
 from narrows.coding import plain, residuals
 from narrows.coding.pieces import join, malformed, split
 
+ANY = 1e300  # a bound that no error reaches
+
 
 @dataclass(frozen=True, eq=False)
 class Promise:
@@ -20,10 +22,20 @@ class Promise:
     eps: np.ndarray | None = None
     lossless: bool = False
 
+    @property
+    def bounds_all(self) -> bool:
+        """Whether every entry has a bound."""
+        return self.lossless or (self.eps is not None and bool(np.all(self.eps < ANY)))
+
+    @property
+    def bound(self) -> Any:
+        """``eps``; 0 where there is none."""
+        return 0.0 if self.eps is None else self.eps
+
     def keep(self, x: np.ndarray, guess: np.ndarray) -> tuple[bytes, np.ndarray]:
         """What has to be known beside ``guess`` of the same shape and type, and what comes of both."""
         if self.lossless or self.eps is not None:
-            coded = residuals.encode(x, guess, 0.0 if self.eps is None else self.eps, lossless=self.lossless)
+            coded = residuals.encode(x, guess, self.bound, lossless=self.lossless)
             return coded.payload, coded.values
         odd = np.flatnonzero(~np.isfinite(x)) if x.dtype.kind == "f" else np.zeros(0, np.int64)
         if not len(odd):
@@ -35,7 +47,7 @@ class Promise:
     def kept(self, data: bytes, guess: np.ndarray) -> np.ndarray:
         """The inverse: what comes of a guess."""
         if self.lossless or self.eps is not None:
-            return residuals.decode(data, guess, 0.0 if self.eps is None else self.eps)
+            return residuals.decode(data, guess, self.bound)
         if not data:
             return guess
         count = int.from_bytes(data[-8:], "little")
@@ -53,9 +65,12 @@ class Promise:
         return {"eps": None if self.eps is None else self.eps.tolist(), "lossless": self.lossless}
 
     @classmethod
-    def from_json(cls, found: dict[str, Any]) -> Promise:
-        eps = found["eps"]
-        return cls(None if eps is None else np.asarray(eps, np.float64), bool(found["lossless"]))
+    def from_json(cls, found: Any) -> Promise:
+        try:
+            eps = found["eps"]
+            return cls(None if eps is None else np.asarray(eps, np.float64), bool(found["lossless"]))
+        except (KeyError, TypeError, ValueError):
+            raise malformed("it does not say what it promises") from None
 
 
 def fitting(guess: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from narrows import artifact, corruptions, inputs, scores
-from narrows.artifact import Task
+from narrows.artifact import Model, Task
 from narrows.estimators._fitting import seed_of
 from narrows.estimators._params import replaced, saved
 from narrows.estimators.autoencoder import Autoencoder
@@ -75,6 +75,10 @@ class TaskEstimator(BaseEstimator):
         """Write one ``.safetensors`` file: the models, and what was learned beyond them; ``narrows.load``
         reads it."""
         check_is_fitted(self)
+        artifact.save(path, *self._file())
+
+    def _file(self) -> tuple[Model, Task]:
+        """What a file holds: the first model, and the task with the others."""
         state, arrays = self._learned()
         params = {n: _described(v) for n, v in self.get_params(deep=False).items() if n != "ae"}
         if "random_state" in params:
@@ -85,7 +89,7 @@ class TaskEstimator(BaseEstimator):
         given = unwrapped(self.ae)
         state = {"own": state, "given": given is not None, "fitted": hasattr(given, "fitted_")}
         first, *others = (saved(model) for model in self.models_)
-        artifact.save(path, first, Task(type(self).__name__, params, state, arrays, tuple(others)))
+        return first, Task(type(self).__name__, params, state, arrays, tuple(others))
 
     @classmethod
     def restored(cls, task: Task, models: Sequence[Autoencoder]) -> Self:

@@ -13,15 +13,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from narrows import artifact, tasks
-from narrows.atomic import atomic_path, check_target
 from narrows.estimators import streams
 from narrows.estimators._fitting import loaded, seed_of
+from narrows.estimators._paging import page_at
 from narrows.estimators._params import saved
 from narrows.fitted import Fitted
 from narrows.inputs import _checks
 from narrows.inputs.schemas import features_of
 from narrows.inputs.single import one
-from narrows.sources.places import check_apart
 
 
 @streams.paths_stay
@@ -227,19 +226,7 @@ class Verbs(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         from narrows.report import model_page
 
         check_is_fitted(self)
-        if not isinstance(out, (str, os.PathLike)):
-            raise TypeError(
-                f"out is a {type(out).__name__}, but the name of a page was expected: pass out='report.html', and"
-                " labels as labels=y."
-            )
-        if Path(out).suffix.lower() not in (".html", ".htm"):
-            raise ValueError(f"out='{out}' is not an .html name: name the page for example 'report.html'.")
-        check_apart(out, [X])
-        check_target(out)
-        page = model_page(self, loaded(X), labels=labels, curve=curve)
-        with atomic_path(out) as temporary:
-            temporary.write_text(page, encoding="utf-8")
-        return Path(out)
+        return page_at(out, X, lambda: model_page(self, loaded(X), labels=labels, curve=curve))
 
     # Files ----------------------------------------------------------------------------------------
 

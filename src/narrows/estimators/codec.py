@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import tempfile
@@ -16,32 +15,33 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from narrows.baseline import principal
 from narrows.coding import Reader, Writer
 from narrows.coding.classed import from_arrays, tables_of
-from narrows.estimators import streams
-from narrows.estimators._coders import Linear, Network, Predicted, Whole, ahead, shortest
-from narrows.estimators._content import ANY, Content, restored
+from narrows.estimators import _halves, _linear, streams
+from narrows.estimators._account import Account
+from narrows.estimators._coders import Network, Predicted, Rounded, Whole, ahead, shortest
 from narrows.estimators._fitting import loaded, seed_of
 from narrows.estimators._forms import form_of, near
 from narrows.estimators._promise import Promise
+from narrows.estimators._seal import seal
 from narrows.estimators._task import TaskEstimator, unwrapped
 from narrows.estimators._thrifty import default, some
+from narrows.estimators.contents import answer_of, content_of
 from narrows.tasks.symbols import discrete
 
 CHUNK = 1 << 20  # bytes of rows in a chunk, about
-LEARNED = 20_000  # rows that tables are made from
-STEPS = 24  # halvings in the search for PCA's step
-COMPONENTS = 256  # of PCA beside the model, at most
-METHODS = {0: "bytes", 1: "model", 2: "PCA"}
+LEARNED = 20_000  # rows that tables are made from, at most,
+ENTRIES = 1 << 26  # of so many numbers together,
+LEAST = 1_000  # but for so many
+METHODS = {0: "bytes", 1: "model", 2: "PCA", 3: "rounding"}
 
 
-class Codec(TaskEstimator):
+class Codec(Account, TaskEstimator):
     """Rows as few bytes, by a model that was trained on rows like them, within an error that you choose.
 
-    Every chunk of rows is stored in the shortest of three ways: symbols of the model, whose probabilities were
-    learned; symbols of PCA; or zstd of the bytes themselves.  With a bound, what symbols miss is stored beside
-    them, so that every single value keeps to it.
+    Every chunk of rows is stored in the shortest of four ways: symbols of the model, whose probabilities were
+    learned; symbols of PCA; values rounded to the bound, without any model; or zstd of the bytes themselves.  With a
+    bound, what symbols miss is stored beside them, so that every single value keeps to it.
 
     Parameters
     ----------
@@ -57,15 +57,17 @@ class Codec(TaskEstimator):
     lossless : bool
         Every bit comes back.  Without any of the three the error is the model's own.
     input : part or None
-        What a row of X is, where no ``ae`` says it: ``inputs.Signals(window=64)`` for a long series.
+        What a row of X is, where no ``ae`` says it: ``inputs.Signals(window=64)`` for a long series.  Sounds, and
+        pictures that are large or of several sizes, are cut up without it.
     random_state : int, RandomState or None
     verbose : int
 
     Attributes
     ----------
     tables_ : frequencies of the model's symbols, whole numbers.
-    sizes_ : of the last ``compress``: bytes ``raw`` and ``stored``, those of the ``model``, whether it is ``inside``
-        what is stored, how many ``chunks`` went which way, and the largest ``error``.
+    sizes_ : of the last ``compress``: bytes ``raw`` and ``stored``, those of the half of the ``model`` that
+        decompresses, whether it is ``inside`` what is stored, how many ``chunks`` went which way, and the largest
+        ``error``.
 
     Examples
     --------
@@ -111,14 +113,16 @@ class Codec(TaskEstimator):
         if model is not given:
             model.fit(X)
         discrete(model.fitted_)
-        for made in ("_ways", "_model_size", "sizes_"):  # of an earlier fit
+        for made in ("_networks", "_model_size", "sizes_", "_half"):  # of an earlier fit
             vars(self).pop(made, None)
         self._adopt([model])
         affine, network = model.fitted_.affine, Network.of(model.fitted_)
-        rows = near(some(model._rows(X, finite=False), LEARNED), affine)
+        most = min(LEARNED, max(LEAST, ENTRIES // model.fitted_.schema.features))
+        rows = near(some(model._rows(X, finite=False), most), affine)
         found = network.symbols(rows)
         self.tables_ = tables_of(found, getattr(model.fitted_.net.bottleneck, "classes", 1))
-        self.linear_, self.linear_tables_ = self._rival(rows, network.guess(found))
+        self.linear_ = _linear.rival(model.fitted_, rows, network.guess(found), seed_of(self.random_state))
+        self.linear_tables_ = tables_of(self.linear_.symbols(rows))
         return self
 
     def _check(self) -> None:
@@ -133,55 +137,52 @@ class Codec(TaskEstimator):
                 " but a codec keeps one promise: pass one of them."
             )
 
-    def _rival(self, rows: np.ndarray, guess: np.ndarray) -> tuple[Linear, Any]:
-        """PCA whose rounding costs as much error as the model makes, and frequencies of its symbols."""
-        fitted = self.ae_.fitted_
-        flat = _scaled(rows, fitted.affine)
-        few = principal(flat, min(COMPONENTS, flat.shape[1]), seed_of(self.random_state))
-        away = np.square(_scaled(guess, fitted.affine) - flat).mean()
-        low, high = 1e-4, 1e3  # scaled units
-        for _ in range(STEPS):
-            step = float(np.sqrt(low * high))
-            linear = Linear(fitted.affine, few.mean, few.components, step, fitted.net.shapes.row)
-            error = np.square(_scaled(linear.guess(linear.symbols(rows)), fitted.affine) - flat).mean()
-            low, high = (low, step) if error > away else (step, high)
-        linear = Linear(fitted.affine, few.mean, few.components, low, fitted.net.shapes.row)
-        return linear, tables_of(linear.symbols(rows))
-
     @cached_property
-    def _ways(self) -> dict[int, Any]:
-        """By the model, by PCA, whole; made when they are first needed."""
-        fitted, form = self.ae_.fitted_, form_of(self.ae_.fitted_)
-        rivals = ((1, self.tables_, Network.of(fitted)), (2, self.linear_tables_, self.linear_))
+    def _networks(self) -> tuple[Network, Any]:
+        """What makes symbols of rows and rows of symbols, by the numbers 1 and 2; made when it is first needed."""
+        return Network.of(self.ae_.fitted_), self.linear_
+
+    def _ways(self, unit: float) -> dict[int, Any]:
+        """Rounded and whole first, which is quick: what takes more bytes need not be finished; by the model, by PCA.
+        ``unit`` is that of a content."""
+        form, tables = form_of(self.ae_.fitted_, unit), (self.tables_, self.linear_tables_)
         found: dict[int, Any] = {
-            number: Predicted(number, tables, form.cut, way.symbols, way.guess, form.joined, form.count)
-            for number, tables, way in rivals
+            number: Predicted(number, mine, form.cut, way.symbols, way.guess, form.joined, form.count)
+            for number, mine, way in zip((1, 2), tables, self._networks, strict=True)
         }
-        return found | {0: Whole()}
+        return {way.number: way for way in (Rounded(), Whole())} | found
 
     def compress(
         self, X: Any, out: str | os.PathLike[str] | None = None, *, embed: bool = False
     ) -> bytes | Path:
         """Rows X as bytes, or the path ``out``, an ``.nrw`` file, to which they were written, piece by piece.
 
-        ``embed`` puts the model into the file, which then needs nothing else to be read; else whoever
-        decompresses needs this codec (:meth:`save`).
+        X: arrays, frames, SciPy matrices (which come back exactly), series or a list of them, sounds, pictures or
+        photographs, in memory or the path of files.  A table may have categories that were not seen in training; the
+        index of a frame is not stored.  ``embed`` puts the half of the model that decompresses into the file, which
+        then needs nothing else to be read; else whoever decompresses needs this codec (:meth:`save`).
         """
         check_is_fitted(self)
         self._check()
-        X = loaded(X)
-        content = Content(X, self.ae_.fitted_.schema)
-        promise = self._promise(content)
+        if self._half:
+            raise ValueError(
+                "This codec came out of an archive, which holds the half that decompresses: load the one that was saved"
+                " by save(path) to compress."
+            )
+        path, X = X if isinstance(X, (str, os.PathLike)) else None, loaded(X)
+        content = content_of(X, self.ae_.fitted_.schema)
+        promise = content.promise(self.max_error, self.rel_error, self.lossless)
         model = self._bytes() if embed else b""
-        header = {
+        header = content.facts | {
             "dtype": content.dtype.str,
             "shape": list(content.shape[1:]),
             "content": content.kind,
+            "ending": content.ending(path),
             "decoder": self._decoder(),
             "promise": promise.to_json(),
         }
         target = io.BytesIO() if out is None else out
-        ways, size = tuple(self._ways.values()), content.chunk(CHUNK)
+        ways, size = tuple(self._ways(content.unit).values()), content.chunk(CHUNK)
         stored, error = dict.fromkeys(METHODS.values(), 0), 0.0
         with threadpool_limits(1, "blas"), Writer(target, header, model) as writer:
             starts = range(0, len(content), size)
@@ -195,9 +196,9 @@ class Codec(TaskEstimator):
             "raw": content.nbytes,
             "stored": writer.length,
             "model": self._model_size,
-            "inside": bool(model),
+            "inside": embed,
             "chunks": stored,
-            "error": error,
+            "error": error * content.unit,
         }
         return target.getvalue() if out is None else Path(out)
 
@@ -225,15 +226,23 @@ class Codec(TaskEstimator):
                 raise ValueError(
                     "The file was compressed by another model than this codec's: load the codec that made it."
                 )
-            stop = reader.rows if stop is None else stop
-            promise = Promise.from_json(reader.header["promise"])
-            parts = (self._rows_of(reader, i, promise, start, stop) for i in reader.covering(start, stop))
-            return restored(reader, parts, self.ae_.fitted_.schema, stop - start, out)
+            answer = answer_of(reader, self.ae_.fitted_.schema)
+            stop = answer.length if stop is None else stop
+            first, last = answer.span(start, stop)
+            promise, ways = Promise.from_json(reader.header.get("promise")), self._ways(answer.unit)
+            chunks = reader.covering(first, last)
+            shown = streams.bar(chunks, len(chunks), self.verbose)
+            parts = (self._rows_of(reader, i, promise, ways, first, last) for i in shown)
+            if out is None:
+                return answer.here(parts, start, stop)
+            return answer.written(parts, start, stop, out)
 
-    def _rows_of(self, reader: Reader, i: int, promise: Promise, start: int, stop: int) -> np.ndarray:
+    def _rows_of(
+        self, reader: Reader, i: int, promise: Promise, ways: dict[int, Any], start: int, stop: int
+    ) -> np.ndarray:
         chunk = reader.chunk(i)
         try:
-            way = self._ways[chunk.method]
+            way = ways[chunk.method]
             values = way.decode(
                 chunk.payload, promise, reader.dtype, (chunk.stop - chunk.start, *reader.shape)
             )
@@ -242,77 +251,44 @@ class Codec(TaskEstimator):
         chunk.check(values.tobytes())
         return values[max(0, start - chunk.start) : stop - chunk.start]
 
-    def _promise(self, content: Content) -> Promise:
-        if self.lossless:
-            return Promise(lossless=True)
-        if self.max_error is None and self.rel_error is None:
-            return Promise(content.exact(ANY) if content.kind == "table" else None)
-        if self.max_error is not None:
-            return Promise(content.exact(np.float64(self.max_error)))
-        return Promise(content.exact(self.rel_error * content.spans()))
-
     def _decoder(self) -> str:
-        """What names everything that decoding depends on."""
-        seal = hashlib.sha256()
-        for way in (self.tables_, self.linear_tables_):
-            for name, array in sorted(way.arrays().items()):
-                seal.update(name.encode() + np.ascontiguousarray(array).tobytes())
-        for name, tensor in sorted(self.ae_.fitted_.net.state_dict().items()):
-            seal.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
-        for array in (self.linear_.mean, self.linear_.components, np.float64(self.linear_.step)):
-            seal.update(np.ascontiguousarray(array).tobytes())
-        return seal.hexdigest()
+        return seal(self.ae_.fitted_, (self.tables_, self.linear_tables_), self.linear_)
 
-    def ratio(self, archives: float = 1) -> float:
-        """How many times smaller the rows of the last ``compress`` are, raw / (stored + model / ``archives``), where
-        so many archives like it share one model; ``float("inf")`` leaves the model out."""
-        sizes = self._told()
-        return sizes["raw"] / (self._payload() + sizes["model"] / archives)
+    @cached_property
+    def _half(self) -> bool:
+        """Whether this can only decompress."""
+        return False
 
-    @property
-    def break_even_(self) -> float:
-        """From how many archives like the last on they take fewer bytes with their model than the rows do; inf
-        where they never will."""
-        sizes = self._told()
-        saved = sizes["raw"] - self._payload()
-        return sizes["model"] / saved if saved > 0 else float("inf")
-
-    def _told(self) -> dict[str, Any]:
-        if not hasattr(self, "sizes_"):
-            raise AttributeError("Nothing was compressed yet: call compress(X) first.")
-        return self.sizes_
-
-    def _payload(self) -> int:
-        return self.sizes_["stored"] - (self.sizes_["model"] if self.sizes_["inside"] else 0)
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one ``.safetensors`` file: the model and what was learned beyond it; ``narrows.load`` reads it."""
+        check_is_fitted(self)
+        if self._half:
+            _halves.save(path, *self._file())
+        else:
+            super().save(path)
 
     @cached_property
     def _model_size(self) -> int:
         return len(self._bytes())
 
     def _bytes(self) -> bytes:
+        """The file of the half that decompresses."""
         with tempfile.TemporaryDirectory() as folder:
-            self.save(Path(folder, "codec.safetensors"))
+            _halves.save(Path(folder, "codec.safetensors"), *self._file())
             return Path(folder, "codec.safetensors").read_bytes()
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         arrays = {f"tables.{name}": array for name, array in self.tables_.arrays().items()}
         arrays |= {f"linear.{name}": array for name, array in self.linear_tables_.arrays().items()}
-        arrays |= {"pca.mean": self.linear_.mean, "pca.components": self.linear_.components}
-        return {"step": self.linear_.step}, arrays
+        return {"step": self.linear_.step, "half": self._half}, arrays | _linear.stored(self.linear_)
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self.tables_, self.linear_tables_ = (
             from_arrays({n.removeprefix(f"{of}."): a for n, a in arrays.items() if n.startswith(f"{of}.")})
             for of in ("tables", "linear")
         )
-        fitted = self.ae_.fitted_
-        self.linear_ = Linear(
-            fitted.affine, arrays["pca.mean"], arrays["pca.components"], state["step"], fitted.net.shapes.row
-        )
-
-
-def _scaled(rows: np.ndarray, affine: Any) -> np.ndarray:
-    return ((rows.astype(np.float64) - affine.shift) / affine.scale).reshape(len(rows), -1)
+        self.linear_ = _linear.restored(self.ae_.fitted_, arrays, state["step"])
+        self._half = bool(state["half"])
 
 
 __all__ = ["Codec"]

@@ -113,7 +113,8 @@ def answers(verb: Callable[[Any], Any], X: Any, verbose: int = 0) -> Iterator[An
 
 def bar(things: Iterable[Any], total: int, verbose: int) -> Iterable[Any]:
     console = Console(stderr=True)
-    return track(things, "rows", total, console=console, transient=True, disable=not verbose)
+    shown = verbose and console.is_terminal  # elsewhere an empty line would stay of it
+    return track(things, "rows", total, console=console, transient=True, disable=not shown)
 
 
 def _in_files(X: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.report import card, fidelity, latent
+from narrows.report import card, compression, fidelity, latent
 from narrows.report.evidence import Evidence, gather
 from narrows.report.page import Page, Section
 from narrows.report.views import view_of
@@ -23,6 +23,7 @@ def model_page(
     score: Any = None,
     curve: Sequence[Mapping[str, float]] | None = None,
     title: str | None = None,
+    rates: Any = None,
 ) -> str:
     """A page (HTML, complete in itself) about a fitted autoencoder and rows X, an array, a frame or rows read
     on demand; of more than 20,000 rows so many are drawn at random.
@@ -33,15 +34,19 @@ def model_page(
         curve: what ``tune`` returned, or of models of several sizes ``latent_dim`` and, on rows held out, ``r2``
             and ``pca_r2``; by default PCA's curve has one point beside it, this model.
         title: the page's.
+        rates: of a codec's model what ``narrows.rates`` found, for a section about compression.
 
     As in ``Path("report.html").write_text(model_page(ae, X, labels=y), encoding="utf-8")``.
     """
     found = gather(ae.fitted_, X, labels, score)
-    return page(found, getattr(curve, "curve", curve), title).html()
+    return page(found, getattr(curve, "curve", curve), title, rates).html()
 
 
 def page(
-    found: Evidence, curve: Sequence[Mapping[str, float]] | None = None, title: str | None = None
+    found: Evidence,
+    curve: Sequence[Mapping[str, float]] | None = None,
+    title: str | None = None,
+    rates: Any = None,
 ) -> Page:
     """The same, before it becomes text."""
     view = view_of(found.fitted.schema, found.rows)
@@ -51,7 +56,7 @@ def page(
             f"{found.fitted.latent_dim} number{'s' if found.fitted.latent_dim > 1 else ''} each",
         ]
     )
-    before, after = _sections(found, view, curve)
+    before, after = _sections(found, view, curve, rates)
     # The map, of which there may be more or less, takes the room that all else has left.
     rest = Page(title, "", [*before, *after]).html()
     middle = latent.map_section(found, view, LIMIT - len(rest.encode()) - MARGIN)
@@ -59,12 +64,13 @@ def page(
 
 
 def _sections(
-    found: Evidence, view: Any, curve: Sequence[Mapping[str, float]] | None
+    found: Evidence, view: Any, curve: Sequence[Mapping[str, float]] | None, rates: Any
 ) -> tuple[list[Section], list[Section]]:
     """Those that stand before the map, and after it."""
     bare = found.fitted.net.side is not None  # its decoder needs more than a code: it makes nothing up
     before = [
         fidelity.summary(found),
+        None if rates is None else compression.section(rates),
         fidelity.data(found, view),
         fidelity.learning(found),
         fidelity.reconstructions(found, view),

@@ -32,9 +32,11 @@ def discrete(fitted: Fitted) -> None:
 def symbols(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
     """The integers (n, channels) int64 that rows (n, \\*row), in the user's units and finite, are coded as."""
     net = fitted.net
+    quick = getattr(net.bottleneck, "integers", None)
 
     def step(x: Tensor) -> Tensor:
-        return net.bottleneck(net.encoder(net.embed(x))).indices.flatten(1)
+        h = net.encoder(net.embed(x))
+        return (net.bottleneck(h).indices if quick is None else quick(h)).flatten(1)
 
     return through(fitted, rows, step, verb="symbols").astype(np.int64, copy=False)
 

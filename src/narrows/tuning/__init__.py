@@ -2,6 +2,7 @@
 
 from narrows.tuning.search import tune
 from narrows.tuning.space import axes
+from narrows.tuning.sweep import RateDistortion, rate_distortion
 from narrows.tuning.tuned import Tuned
 
-__all__ = ["Tuned", "axes", "tune"]
+__all__ = ["RateDistortion", "Tuned", "axes", "rate_distortion", "tune"]
