@@ -28,6 +28,7 @@ VERBS = [
     "detect",
     "denoise",
     "impute",
+    "recommend",
     "compress",
     "decompress",
     "report",

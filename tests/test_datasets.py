@@ -76,6 +76,43 @@ def test_digits_split_is_fixed():
     assert hashlib.sha256(first.x_test.tobytes()).hexdigest()[:16] == "860a797f5e2e2227"
 
 
+def test_made_up_ratings_are_readable_and_always_the_same():
+    np.random.seed(1)  # noqa: NPY002 - as above
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    data = datasets.movies()
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    assert data == datasets.movies()
+    frame = data.X.to_pandas()
+    assert len(frame) == data.x_train.num_rows + data.x_test.num_rows
+    assert frame["user"].nunique() == 600 and frame["item"].nunique() == 400
+    assert set(frame["value"]) == {1, 2, 3, 4, 5}
+    assert frame["item"].str.fullmatch(r"[A-Z][a-z]+ [A-Z][a-z]+ \([a-z ]+\)").all()
+    assert not frame.duplicated(["user", "item"]).any()
+    assert frame["time"].is_monotonic_increasing
+    users = [set(part["user"].to_pylist()) for part in (data.x_train, data.x_test)]
+    assert len(users[1]) == 120 and not users[0] & users[1]
+
+
+def test_made_up_ratings_have_a_long_tail_and_tastes_beyond_popularity():
+    """EASE (Steck 2019), which sees only who watched what, finds a third more than popularity."""
+    import scipy.sparse
+
+    from narrows.tasks.ranking import ndcg, popular
+    from narrows.tasks.splitting import split
+
+    frame = datasets.movies().X.to_pandas()
+    counts = frame["item"].value_counts()
+    assert counts.iloc[:40].sum() > 0.3 * len(frame) and (counts < 0.1 * counts.iloc[0]).sum() > 150
+    places = frame["user"] - 1, frame["item"].astype("category").cat.codes
+    parts = split(scipy.sparse.csr_array((np.ones(len(frame)), places)), test=0.2)
+    inverse = np.linalg.inv((parts.train.T @ parts.train).toarray() + 150 * np.eye(400))
+    weights = np.eye(400) - inverse / np.diag(inverse)
+    seen = parts.test.seen.toarray()
+    ids = np.argsort(-np.where(seen > 0, -np.inf, seen @ weights), axis=1)[:, :100]
+    by_taste, by_fame = (ndcg(a, parts.test.held) for a in (ids, popular(parts.train, parts.test.seen, 100)))
+    assert np.mean(by_taste) > 4 / 3 * np.mean(by_fame)
+
+
 def test_download_is_checked_cached_and_not_repeated(published, tmp_path):
     assert_same(datasets.fashion_mnist())
     assert len(published) == 4

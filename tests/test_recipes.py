@@ -8,7 +8,7 @@ import torch
 from sklearn.decomposition import PCA
 
 import narrows as nw
-from narrows.backbones import MLP
+from narrows.backbones import MLP, ItemItem
 from narrows.bottlenecks import FSQ, VQ, Deterministic, Factorised, TopK
 from narrows.corruptions import Gaussian as GaussianNoise
 from narrows.corruptions import Masking
@@ -58,7 +58,10 @@ def test_a_recipe_says_what_it_is_and_whence(recipe):
     assert ">>> " in text, "an example that is run"
 
 
-@every
+# What linear recommenders say of a row is what it might have, no proportions: tests of their own.
+@pytest.mark.parametrize(
+    "recipe", [r for r in nw.recipes.__all__ if r not in ("ease", "edlae", "ease_hybrid")]
+)
 def test_a_recipe_learns_digits(recipe, digits):
     X = rows_for(recipe, digits)
     # What asks for more needs more: a code that is to be sparse its width, a warm-up its steps.
@@ -66,6 +69,7 @@ def test_a_recipe_learns_digits(recipe, digits):
         "topk": {"latent_dim": 64, "k": 16},
         "sparse": {"latent_dim": 256},
         "beta_variational": {"latent_dim": 16, "max_epochs": 100},
+        "mult_dae": {"latent_dim": 16, "max_epochs": 200},
     }
     arguments = {"max_epochs": 30} | special.get(recipe, {"latent_dim": 16})
     ae = getattr(nw.recipes, recipe)(**arguments).fit(X)
@@ -128,6 +132,12 @@ def test_vanilla_under_cross_entropy():
         ("convolutional", {"channels": (4, 8)}, {"backbone__channels": (4, 8)}),
         ("denoising_convolutional", {"noise": 0.3}, {"corruption": GaussianNoise(0.3)}),
         ("convolutional_variational", {"beta": 2}, {"bottleneck__beta": 2}),
+        ("mult_dae", {"noise": 0.3, "hidden": (9,)}, {"backbone": MLP((9,), "tanh", input_dropout=0.3)}),
+        ("mult_vae", {"beta": 2, "warmup": 0.1}, {"bottleneck__beta": 2, "bottleneck__warmup": 0.1}),
+        ("ease", {"l2": 7}, {"backbone": ItemItem(7)}),
+        ("edlae", {"l2": 7, "dropout": 0.1}, {"backbone": ItemItem(7, 0.1)}),
+        ("ease_hybrid", {"noise": 0.3}, {"corruption": Masking(0.3)}),
+        ("ease_hybrid", {"hidden": (9,)}, {"backbone__network": MLP((9,), "tanh")}),
     ],
 )
 def test_conveniences_set_parts(recipe, arguments, parameters):
@@ -177,6 +187,25 @@ def test_denoising_removes_more_noise_than_leaving_it(digits):
     noisy = digits + np.random.default_rng(1).normal(0, 0.5 * 16, digits.shape)
     ae = nw.recipes.denoising(16, noise=0.5, max_epochs=60).fit(digits)
     assert np.square(ae.reconstruct(noisy) - digits).mean() < 0.5 * np.square(noisy - digits).mean()
+
+
+def test_the_warm_up_of_mult_vae_counts_steps_across_epochs(digits):
+    """Liang et al. 2018, section 2.2.2: β grows by steps, and not anew with every epoch."""
+
+    class Watch:
+        def __init__(self):
+            self.weights = []
+
+        def on_epoch_end(self, state):
+            part = state.net.bottleneck
+            training = part.train()(torch.ones(3, *state.net.shapes.hidden))
+            self.weights.append(float((training.loss["kl"] / training.rate).mean().detach()))
+            part.eval()
+
+    watch = Watch()
+    ae = made("mult_vae", 4, beta=0.3, warmup=0.4, hidden=(8,), batch_size=50, max_epochs=10)
+    ae.set_params(validation_fraction=0.0, callbacks=(watch,)).fit(digits)
+    assert np.allclose(watch.weights, np.minimum(np.arange(1, 11) / 4, 1) * 0.3), "four of ten epochs"
 
 
 def test_beta_buys_fewer_nats(digits):

@@ -25,6 +25,7 @@ _NAMES = dict.fromkeys(
         "Codec",
         "Denoiser",
         "Imputer",
+        "Recommender",
         "Regressor",
         "fine_tune",
         "fit_many",

@@ -127,7 +127,10 @@ class Part(Protocol):
     ``prepare(net, source, gen)``   once, before the first step (data-dependent starts);
     ``on_step(net, step, total)``   after every step (warm-ups);
     ``on_epoch(net, epoch)``        after every epoch (a prior that keeps the old posterior);
-    ``tie(net)``                    once, when the net is assembled (shared weights).
+    ``absorb(net, source)``         after one pass over more rows (closed forms that add up);
+    ``tie(net)``                    once, when the net is assembled (shared weights);
+    ``turn(net)``                   before the first step and every epoch: names of the parameters that it trains,
+                                    where they take turns; each set of them has an optimiser of its own.
 
     and an attribute ``settled``, False while a warm-up keeps the objective from its final form.  A corruption
     with ``retargets = True`` makes other rows, not worse ones: what it makes of a row is the target, too.
@@ -160,6 +163,9 @@ class Bottleneck(Protocol):
     ``forward(h, gen=None)`` codes (batch, \\*hidden); without ``gen`` it is deterministic.
     ``draw(n, gen)`` gives n codes from its prior, where it has one; ``from_indices`` inverts
     ``Code.indices``, where it has them.  The part may offer ``code_shape(latent_dim)``.
+
+    A module with ``asks_row = True`` is given a third argument by a pass that is trained or monitored: the row
+    as the encoder would see it if nothing had been done to it.
 
     ``encode(h, gen)``, if offered, is asked in place of ``forward`` for codes that are features for others,
     which ``Code.mean`` is then; ``decodable(z)``, offered with it, makes of those what the decoder gets.

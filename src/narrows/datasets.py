@@ -1,4 +1,4 @@
-"""Real images to try things on: the digits of scikit-learn, MNIST and Fashion-MNIST.
+"""Data to try things on: the digits of scikit-learn, MNIST and Fashion-MNIST, and made-up ratings of films.
 
 ``mnist`` and ``fashion_mnist`` look, in this order, at
 
@@ -15,14 +15,17 @@ import os
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from narrows.atomic import atomic_path
 from narrows.sources import files, idx
 
-__all__ = ["Dataset", "digits", "fashion_mnist", "mnist"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Dataset", "Ratings", "digits", "fashion_mnist", "mnist", "movies"]
 
 PARTS = ("x_train", "y_train", "x_test", "y_test")
 FILES = (  # in the order of PARTS; both publishers use the same names
@@ -32,6 +35,20 @@ FILES = (  # in the order of PARTS; both publishers use the same names
     "t10k-labels-idx1-ubyte.gz",
 )
 SECONDS = 30  # without an answer, before a download is given up
+
+# What films are called: each first word with each second one of each genre.
+FIRST = ("Silent", "Last", "Golden", "Broken", "Hidden", "Second", "Crooked", "Distant", "Midnight", "Little")
+SECOND = {
+    "crime": ("Alibi", "Detective", "Vault", "Witness", "Ledger"),
+    "comedy": ("Wedding", "Neighbour", "Holiday", "Parrot", "Landlord"),
+    "romance": ("Letter", "Kiss", "Promise", "Summer", "Waltz"),
+    "horror": ("Cellar", "Mirror", "Scream", "Fog", "Doll"),
+    "science fiction": ("Orbit", "Signal", "Colony", "Robot", "Star"),
+    "documentary": ("River", "Glacier", "Harbour", "Orchestra", "Village"),
+    "western": ("Saloon", "Sheriff", "Canyon", "Horse", "Dust"),
+    "animation": ("Dragon", "Castle", "Hedgehog", "Balloon", "Lighthouse"),
+}
+USERS = 600
 
 
 class Dataset(NamedTuple):
@@ -55,6 +72,23 @@ class Dataset(NamedTuple):
     def y(self) -> np.ndarray:
         """The label of each image of ``X``."""
         return np.concatenate([self.y_train, self.y_test])
+
+
+class Ratings(NamedTuple):
+    """Who gave what how many stars, and when: Arrow tables with the columns user, item, value and time.
+
+    The users of ``x_test`` are others than those of ``x_train``.  Each table is in the order of time.
+    """
+
+    x_train: pa.Table
+    x_test: pa.Table
+
+    @property
+    def X(self) -> pa.Table:
+        """All ratings, in the order of time."""
+        import pyarrow as pa
+
+        return pa.concat_tables([self.x_train, self.x_test]).sort_by("time")
 
 
 @dataclass(frozen=True)
@@ -139,6 +173,53 @@ def fashion_mnist() -> Dataset:
         ValueError: a file that was found is damaged.
     """
     return _find(_FASHION_MNIST)
+
+
+def movies() -> Ratings:
+    """Made-up ratings: 600 users give 1 to 5 stars to some of 400 films of eight genres that do not exist.
+
+    What a user watches follows how well known a film is (few are, most are not), the user's taste in genres, and
+    a finer one that films with the same last word have in common; stars follow taste and quality, not
+    fame.  Always the same ratings.  A fifth of the users are set aside for testing.
+
+    >>> data = movies()
+    >>> data.X.column_names, data.X.num_rows, data.x_test["user"].unique().to_pylist()[:3]
+    (['user', 'item', 'value', 'time'], 20213, [582, 404, 249])
+    >>> data.X["item"][0].as_py()
+    'Distant Neighbour (comedy)'
+    """
+    import pyarrow as pa
+
+    # RandomState for the same reason as above.
+    state, nouns = (
+        np.random.RandomState(0),
+        [(genre, word) for genre, words in SECOND.items() for word in words],
+    )
+    titles = np.array([f"{first} {word} ({genre})" for genre, word in nouns for first in FIRST])
+    kind = np.repeat(np.arange(len(nouns)), len(FIRST))  # (items,)
+    genre = np.repeat(np.arange(len(SECOND)), len(titles) // len(SECOND))
+    fame = -np.log1p(state.permutation(len(titles)) / 8)
+    quality = state.normal(size=len(titles))
+    style = state.normal(size=(len(nouns), 4))[kind] + 0.5 * state.normal(size=(len(titles), 4))
+    taste = np.log(state.dirichlet(np.full(len(SECOND), 0.6), USERS) + 0.02)  # (users, genres)
+    liking = taste[:, genre] + 0.7 * state.normal(size=(USERS, 4)) @ style.T  # (users, items)
+    # The largest few of log-weights with Gumbel noise are draws without replacement by these weights.
+    drawn = np.argsort(-(1.2 * fame + liking + state.gumbel(size=liking.shape)), axis=1)
+    counts = np.clip(np.exp(state.normal(3.4, 0.6, USERS)), 8, 160).astype(int)
+    user = np.repeat(np.arange(USERS), counts)
+    item = np.concatenate([row[:n] for row, n in zip(drawn, counts, strict=True)])
+    felt = liking[user, item]
+    felt = (
+        0.7 * (felt - felt.mean()) / felt.std() + 0.4 * quality[item] + 0.3 * state.normal(size=USERS)[user]
+    )
+    value = np.clip(np.round(3.5 + felt + 0.6 * state.normal(size=len(user))), 1, 5).astype(np.int8)
+    # Everybody joins some day of 2024 and rates for some weeks.
+    seconds = 86_400 * (366 * state.random_sample(USERS)[user] + state.exponential(20.0, len(user)))
+    time = np.datetime64("2024-01-01", "s") + seconds.astype("timedelta64[s]")
+    order = np.argsort(time, kind="stable")
+    table = pa.table({"user": user + 1, "item": titles[item], "value": value, "time": time}).take(order)
+    test = np.isin(user[order], state.permutation(USERS)[: USERS // 5])
+    return Ratings(table.filter(pa.array(~test)), table.filter(pa.array(test)))
 
 
 def _find(published: _Published) -> Dataset:

@@ -25,7 +25,8 @@ class Net(nn.Module):
     def __init__(self, spec: Spec, shapes: Shapes):
         super().__init__()
         embed = spec.input.build(shapes)
-        likelihood = typed(spec.likelihood, shapes).build(shapes)
+        gaps = shapes.missing or getattr(spec.corruption, "hides", False)  # among targets
+        likelihood = typed(spec.likelihood, shapes).build(shapes.but(missing=gaps))
         code_shape = getattr(spec.bottleneck, "code_shape", lambda dim: (dim,))
         shapes = shapes.but(
             input=getattr(embed, "shape", shapes.row),
@@ -94,21 +95,30 @@ class Net(nn.Module):
     ) -> Pass:
         """One pass.  ``x_in``: an encoder input of the caller's own; else x, corrupted if ``gen``."""
         if x_in is None:
-            x_in = x if gen is None or self.corruption is None else self.corruption(x, gen)
-            if getattr(self.corruption, "retargets", False):
-                x = x_in
+            x_in, x = (x, x) if gen is None or self.corruption is None else self._corrupted(x, gen)
         try:
             for layer in self._dropouts:
                 layer.gen = dropout
             embedded = self.embed(x_in)
             if self.side == "input":
                 side = embedded
-            code = self.bottleneck(self.encoder(embedded), gen)
+            asked = ()
+            if getattr(self.bottleneck, "asks_row", False):
+                asked = (embedded if x_in is x else self.embed(x),)
+            code = self.bottleneck(self.encoder(embedded), gen, *asked)
             out = self.decoder(code.z, side)
         finally:  # an interrupt must not leave dropout switched on
             for layer in self._dropouts:
                 layer.gen = None
         return Pass(x=x, x_in=x_in, code=code, out=out, side=side, gen=gen)
+
+    def _corrupted(self, x: Tensor, gen: torch.Generator) -> tuple[Tensor, Tensor]:
+        """What the encoder is given for x, and what it is asked for."""
+        targeted = getattr(self.corruption, "targeted", None)
+        if targeted is not None:
+            return targeted(x, gen)
+        x_in = self.corruption(x, gen)
+        return x_in, x_in if getattr(self.corruption, "retargets", False) else x
 
     def row_nll(self, out: Tensor, x: Tensor) -> Tensor:
         """The likelihood's nll summed over each row, (batch,): by its own short cut, if it has one."""

@@ -25,6 +25,7 @@ ROOMS: dict[str, ModuleType] = {
     "penalty": penalties,
     "prior": priors,
     "numbers": likelihoods,  # of a Mixed likelihood
+    "network": backbones,  # beside ItemItem's linear map
 }
 
 

@@ -10,7 +10,20 @@ from hypothesis import strategies as st
 from torch import nn
 
 from narrows import backbones, bottlenecks, inputs, likelihoods
-from narrows.backbones import MLP, Concrete, Conv1d, Conv2d, Modules, Principal, Recurrent, Residual, Spectral
+from narrows.backbones import (
+    MLP,
+    Alternating,
+    Concrete,
+    Conv1d,
+    Conv2d,
+    Dense,
+    ItemItem,
+    Modules,
+    Principal,
+    Recurrent,
+    Residual,
+    Spectral,
+)
 from narrows.contracts import Shapes
 from narrows.net import Net
 from narrows.numerics import ACTIVATIONS, generator, seeded
@@ -35,6 +48,11 @@ TABLE = [
     (Spectral(frame=8, channels=4, layers=3, kernel=3), (2, 21)),
     (Concrete(), (6,)),
     (Concrete(hidden=(), start=2.0), (1, 3, 2)),
+    (Dense(width=5, layers=3), (6,)),
+    (Dense(width=4, layers=1, activation="tanh"), (1, 3, 2)),
+    (Alternating(Dense(width=5, layers=2)), (6,)),
+    (Alternating(Conv1d(), dropout=0.2), (1, 16)),
+    (ItemItem(network=MLP((5,))), (6,)),
     (Principal(), (6,)),
     (Principal(hidden=(), activation="relu"), (1, 3, 2)),
     (Modules(nn.Linear(6, 5), nn.Linear(3, 6)), (6,)),
@@ -203,11 +221,24 @@ def test_mlp_widens_its_output_by_the_channels():
         ({"activation": "rleu"}, "'rleu'"),
         ({"dropout": 1.0}, "1.0"),
         ({"dropout": -0.1}, "-0.1"),
+        ({"input_dropout": 1.0}, "1.0"),
+        ({"input_dropout": -0.1}, "-0.1"),
     ],
 )
 def test_mlp_refuses_what_cannot_be_built(arguments, given, refused):
     with refused(given):
         MLP(**arguments)
+
+
+def test_mlp_drops_what_goes_in():
+    """The rest is scaled up, and without hidden layers, too."""
+    net, x = net_of(MLP(hidden=(), input_dropout=0.25), (6,)), torch.ones(4000, 6)
+    assert not net.encoder_is_identity and torch.equal(net.encoder(x), x)
+    net.encoder.layers[1].gen = generator(0)
+    y = net.encoder(x)
+    assert set(y.unique().tolist()) == {0.0, torch.tensor(1 / 0.75).item()}
+    assert float((y == 0).float().mean()) == pytest.approx(0.25, abs=0.015)
+    assert torch.equal(net(rows(5, (6,))).out, net(rows(5, (6,))).out), "in training alone"
 
 
 def test_mlp_takes_one_width_bare():

@@ -20,7 +20,8 @@ from narrows.likelihoods import Normal
 from narrows.penalties import L1, KLSparsity
 from narrows.priors import StandardNormal
 
-OF_VECTORS = [name for name in nw.recipes.__all__ if "convolutional" not in name]
+OF_ROWS = [name for name in nw.recipes.__all__ if "convolutional" not in name]
+OF_VECTORS = [name for name in OF_ROWS if getattr(nw.recipes, name)().input is None]  # of any sign
 
 
 def checked(estimator):
@@ -158,14 +159,16 @@ def test_labels_are_ignored(plane):
     assert np.array_equal(first, second)
 
 
-@pytest.mark.parametrize("recipe", OF_VECTORS)
+@pytest.mark.parametrize("recipe", OF_ROWS)
 def test_fitted_models_are_pickled(plane, recipe):
+    plane = abs(plane)
     ae = getattr(nw.recipes, recipe)(3, max_epochs=1).fit(plane)
     again = pickle.loads(pickle.dumps(ae))
     assert np.array_equal(again.transform(plane), ae.transform(plane))
     assert np.array_equal(again.reconstruct(plane), ae.reconstruct(plane))
     assert np.array_equal(again.score_samples(plane), ae.score_samples(plane))
-    assert np.array_equal(again.sample(3), ae.sample(3))
+    if ae.net_.side is None:  # else a decoder wants more than codes
+        assert np.array_equal(again.sample(3), ae.sample(3))
     assert again.get_params() == ae.get_params() and again.history_ == ae.history_
 
 

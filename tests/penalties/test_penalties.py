@@ -19,8 +19,9 @@ from narrows.penalties import L1, Contractive, KLSparsity
 from narrows.spec import Spec
 
 PARTS = [L1(0.5), KLSparsity(0.5), Contractive(0.5), Contractive(0.5, probes=3)]
-# Trim takes off what rows have added, Recorrupted may be negative and has no weight: test_trim.py, test_recorrupted.py.
-OTHERS = {"Trim", "Recorrupted"}
+# Trim takes off what rows have added, Recorrupted may be negative and has no weight, RowRate weighs a rate:
+# test_trim.py, test_recorrupted.py, test_row_rate.py.
+OTHERS = {"Trim", "Recorrupted", "RowRate"}
 FEATURES, LATENT = 5, 4
 
 every = pytest.mark.parametrize("part", PARTS, ids=repr)

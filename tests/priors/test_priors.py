@@ -19,6 +19,7 @@ PARTS = [
     priors.Mixture(components=3),
     priors.Vamp(components=5),
     priors.Flow(layers=3, hidden=4),
+    priors.Composite(),
 ]
 
 

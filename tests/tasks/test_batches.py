@@ -41,6 +41,8 @@ def assert_rows_stand_alone(ae, X):
                     n,
                     start,
                 )
+    if ae.net_.side is not None:  # the decoder wants more than codes
+        return
     codes = ae.transform(X)
     back = ae.inverse_transform(codes)
     for n in SIZES:

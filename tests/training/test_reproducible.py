@@ -69,7 +69,8 @@ def test_global_random_states_are_left_alone(recipe):
     np.random.seed(5)  # noqa: NPY002
     numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     ae = fitted(recipe)
-    ae.sample(3)
+    if ae.net_.side is None:  # else a decoder wants more than codes
+        ae.sample(3)
     ae.score_samples(rows_for(recipe))
     assert np.array_equal(numpy_state, np.random.get_state()[1])  # noqa: NPY002
     assert torch.equal(torch_state, torch.get_rng_state())

@@ -23,15 +23,17 @@ class MLP:
     ``dropout``     share of hidden units dropped in training.
     ``tied``        the decoder uses the encoder's weights transposed, with biases of its own
                     (Vincent et al. 2010, section 3.2): half the parameters, and less overfitting.
+    ``input_dropout``  share of what the encoder is given that is dropped in training, the rest scaled up.
 
     >>> MLP(hidden=(512, 128), activation="gelu")
-    MLP(hidden=(512, 128), activation='gelu', dropout=0.0, tied=False)
+    MLP(hidden=(512, 128), activation='gelu', dropout=0.0, tied=False, input_dropout=0.0)
     """
 
     hidden: tuple[int, ...] = (256, 64)
     activation: str = "relu"
     dropout: float = 0.0
     tied: bool = False
+    input_dropout: float = 0.0
     side = None
 
     def __post_init__(self) -> None:
@@ -42,8 +44,11 @@ class MLP:
                 f"MLP got hidden={self.hidden!r}, but needs layer widths: pass whole numbers ≥ 1."
             )
         check_activation(self.activation)
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"MLP got dropout={self.dropout!r}, but needs a share: pass 0 ≤ dropout < 1.")
+        for name in ("dropout", "input_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"MLP got {name}={getattr(self, name)!r}, but needs a share: pass 0 ≤ {name} < 1."
+                )
 
     def build(self, shapes: Shapes) -> tuple[nn.Module, nn.Module]:
         encoder = _Encoder(self, math.prod(shapes.input))
@@ -55,12 +60,13 @@ class _Encoder(nn.Module):
     def __init__(self, part: MLP, features: int):
         super().__init__()
         layers: list[nn.Module] = [nn.Flatten()]
+        layers += [Dropout(part.input_dropout)] if part.input_dropout else []
         for a, b in pairwise((features, *part.hidden)):
             layers += [init_layer(nn.Linear(a, b), part.activation), activation(part.activation)]
             layers += [Dropout(part.dropout)] if part.dropout else []
         self.layers = nn.Sequential(*layers)
         self.hidden = (part.hidden[-1] if part.hidden else features,)
-        self.is_identity = not part.hidden
+        self.is_identity = not part.hidden and not part.input_dropout
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)

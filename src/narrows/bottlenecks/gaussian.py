@@ -27,7 +27,7 @@ class Gaussian:
                    among dimensions as many nats of the whole: max(λ·latent_dim, KL).
     ``prior``      p(z), a part of ``narrows.priors``: its ``kl(mean, logvar, z)`` is (batch, latent_dim),
                    or (batch, 1) where it has no form per dimension, in nats; exact, or an unbiased
-                   estimate at the draw z.
+                   estimate at the draw z.  One that ``asks_row`` is given the row, too, in training.
 
     ``Code.rate`` is the plain KL in nats whatever the weights are.
 
@@ -78,6 +78,10 @@ class _Gaussian(nn.Module):
         self.progress = 0.0 if part.warmup else 1.0
 
     @property
+    def asks_row(self) -> bool:
+        return getattr(self.prior, "asks_row", False)
+
+    @property
     def settled(self) -> bool:
         """Whether the warm-up is over: until then training and the monitor ask for different things."""
         return self.progress >= 1.0
@@ -91,10 +95,11 @@ class _Gaussian(nn.Module):
         # e^10 and e^-15: beyond any use, before overflow
         return self.project(h), self.spread(h.flatten(1)).clamp(-15.0, 10.0)
 
-    def forward(self, h: Tensor, gen: torch.Generator | None = None) -> Code:
+    def forward(self, h: Tensor, gen: torch.Generator | None = None, row: Tensor | None = None) -> Code:
         mean, logvar = self.posterior(h)
         z = mean if gen is None else mean + (0.5 * logvar).exp() * normal(mean, gen)
-        kl = self.prior.kl(mean, logvar, z)  # (batch, latent_dim or 1)
+        given = () if row is None else (row,)
+        kl = self.prior.kl(mean, logvar, z, *given)  # (batch, latent_dim or 1)
         free = self.free_bits * mean.shape[1] / kl.shape[1]
         cost = kl.mean(0).clamp(min=free).sum() if free else kl.sum(1)
         # Evaluation weighs the KL as the end of training will: the monitor must not move with the warm-up.

@@ -22,13 +22,14 @@ from narrows.cli.detect import detect
 from narrows.cli.evaluate import evaluate
 from narrows.cli.impute import impute
 from narrows.cli.info import info
+from narrows.cli.recommend import recommend
 from narrows.cli.report import report
 from narrows.cli.tune import tune
 from narrows.cli.verbs import demo, fit, reconstruct, sample, transform
 
 VERBS = (
-    demo, fit, tune, transform, reconstruct, evaluate, sample, detect, denoise, impute, compress, decompress, report,
-    info,
+    demo, fit, tune, transform, reconstruct, evaluate, sample, detect, denoise, impute, recommend, compress, decompress,
+    report, info,
 )  # fmt: skip
 DONE, WRONG, INTERRUPTED = 0, 2, 130
 USER_ERRORS = (ValueError, OSError, TypeError, ImportError)
@@ -38,9 +39,9 @@ Fit any data once, then use every verb an autoencoder has.
 
 DATA is the path of a .csv, .parquet, .npy, .npz, .mtx or .wav file or of a
 picture, of a folder of Parquet files, pictures or sounds, a quoted pattern of
-their names, or the name of built-in data: digits, mnist or fashion_mnist (one
-part of them is digits:train or digits:test). MODEL is a .safetensors file that
-'narrows fit' wrote.
+their names, or the name of built-in data: digits, mnist, fashion_mnist or
+movies (one part of them is digits:train or digits:test). MODEL is a
+.safetensors file that 'narrows fit' wrote.
 
 A first tour, on the handwritten digits that come with it:
 

@@ -40,10 +40,11 @@ def info(
         from narrows import header
 
         facts = header.describe(model_or_data)
+        mine = _task_facts(model_or_data, facts)
         if json:
-            tables.print_json(facts)
+            tables.print_json(facts | mine)
         else:
-            tables.print_facts(summary(facts), f"{model_or_data} (all of it with --json)")
+            tables.print_facts(mine | summary(facts), f"{model_or_data} (all of it with --json)")
         return
 
     import numpy as np
@@ -96,12 +97,20 @@ def summary(document: dict[str, Any]) -> dict[str, Any]:
     facts["training"] = f"{training['epochs']} epochs in {training['seconds']:.1f} s ({training['stopped']})"
     if history:
         # The epoch whose weights the model has; files of earlier versions do not say which.
-        kept = history[training.get("kept_epoch", 0) - 1]
+        kept = history[(training.get("kept_epoch") or len(history)) - 1]
         loss = "val_loss" if "val_loss" in kept else "loss"
         facts[loss] = f"{kept[loss]:.5g}, epoch {kept['epoch']}"
     facts["seed"] = document["seed"]
     facts["versions"] = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
     return facts
+
+
+def _task_facts(path: str, document: dict[str, Any]) -> dict[str, Any]:
+    """What a task's file knows beyond its models, where that is worth a line."""
+    from narrows.cli.recommend import known
+
+    recommends = (document.get("task") or {}).get("face") == "Recommender"
+    return {"recommends": known(path, document)} if recommends else {}
 
 
 def said(part: Any) -> str:

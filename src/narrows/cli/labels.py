@@ -29,6 +29,12 @@ def read_labels(name: str, rows: Any) -> tuple[Any, tuple[str, ...]]:
     known = built_in(name)
     if known is not None:
         return known, ()
+    base, _, part = name.partition(":")
+    if base in BUILT_IN and part in ("", "train", "test") and name not in getattr(rows, "column_names", ()):
+        raise ValueError(
+            f"--labels '{name}' are built-in data without labels; give a file with one label per row, or a column of"
+            " the data."
+        )
     import pyarrow as pa
 
     if not isinstance(rows, pa.Table):
@@ -45,7 +51,7 @@ def read_labels(name: str, rows: Any) -> tuple[Any, tuple[str, ...]]:
 
 
 def built_in(name: str) -> Any:
-    """The labels of built-in data, as in "digits:test"; None of any other."""
+    """The labels of built-in data, as in "digits:test"; None of any other, and of ratings, which have none."""
     base, _, part = name.partition(":")
     if base not in BUILT_IN or part not in ("", "train", "test"):
         return None
@@ -54,6 +60,8 @@ def built_in(name: str) -> Any:
     from narrows import datasets
 
     found = getattr(datasets, base)()
+    if isinstance(found, datasets.Ratings):
+        return None
     y = {"": lambda: found.y, "train": lambda: found.y_train, "test": lambda: found.y_test}[part]()
     return np.array(CLOTHES)[y] if base == "fashion_mnist" else y
 

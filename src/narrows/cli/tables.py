@@ -67,7 +67,7 @@ def print_columns(columns: Iterable[Mapping[str, Any]], title: str, most: int = 
     rows = list(columns)
     table = _table()
     for name in rows[0]:
-        table.add_column(name, justify="left" if name in ("column", "type") else "right")
+        table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
     for row in rows[:most]:
         table.add_row(*(escape(show(value)) for value in row.values()))
     console = _print(title, table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,7 +32,7 @@ Data = Annotated[
     tuple[str, ...],
     Parameter(
         help="A .csv, .parquet, .npy, .npz, .mtx or .wav file or a picture; several .parquet or .wav files or "
-        "pictures, a folder of them, a quoted pattern; or digits, mnist or fashion_mnist (:train, :test)."
+        "pictures, a folder of them, a quoted pattern; or digits, mnist, fashion_mnist or movies (:train, :test)."
     ),
 ]
 
@@ -67,7 +68,7 @@ def fit(
         str | None, Parameter(help="What kind of autoencoder; they are listed above. Without it, deep.")
     ] = None,
     task: Annotated[
-        Literal["detect", "denoise", "impute", "compress"] | None,
+        Literal["detect", "denoise", "impute", "recommend", "compress"] | None,
         Parameter(help="What it is for: the verb that will use it. Without --recipe, that verb's own model."),
     ] = None,
     latent_dim: Annotated[
@@ -118,6 +119,13 @@ def fit(
             "label per row; built-in data bring theirs: 'digits:train'. 'narrows sample --label' makes rows of one.",
         ),
     ] = None,
+    at_least: Annotated[
+        float | None,
+        Parameter(
+            metavar="VALUE",
+            help="For --task recommend: what is worth less, as a rating below 4, is no interaction.",
+        ),
+    ] = None,
     seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
@@ -145,6 +153,10 @@ def fit(
         beta_variational          the same, with a weight on the distribution
         convolutional, convolutional_variational, denoising_convolutional
                                   the same for images
+        mult_dae, mult_vae, rec_vae
+                                  which items a user has, and will have
+        ease, edlae               the same by one linear map, in closed form
+        ease_hybrid               that map with a network beside it
 
     For example:
 
@@ -155,6 +167,7 @@ def fit(
         narrows fit sounds --set input=signals --set input.window=256
         narrows fit photos --recipe convolutional --set input=patches
         narrows fit normal.csv --task detect --out detector.safetensors
+        narrows fit ratings.csv --task recommend --at-least 4
     """
     from narrows.cli import tables
 
@@ -163,8 +176,16 @@ def fit(
         raise ValueError(
             f"--out '{path}' is not a {MODEL_ENDING} name; name the model for example m{MODEL_ENDING}."
         )
+    if at_least is not None:
+        if task != "recommend":
+            raise ValueError("--at-least is for --task recommend; leave it out.")
+        set_ = (*set_, f"at_least={at_least}")
+    if task == "recommend" and drop:
+        raise ValueError("--drop is for tables of features, not for --task recommend; leave it out.")
     rows = read_data(data)
     given: dict[str, Any] = {"random_state": seed, "verbose": 0 if quiet else 1}
+    if task == "recommend" and json:
+        given["verbose"] = 0  # it says on stdout which models it tries
     if latent_dim is not None:
         given["latent_dim"] = latent_dim
     if epochs is not None:
@@ -178,18 +199,25 @@ def fit(
         y, column = read_labels(labels, rows)
         drop, given["conditional"] = (*drop, *column), True
     made = build_model(recipe or (None if task else RECIPE), without(drop, set_), given, task)
+    began = time.perf_counter()
     made.fit(rows, y)
+    seconds = time.perf_counter() - began
     made.save(path)
 
     model = getattr(made, "ae_", made)
-    # The epoch whose weights the model has.
-    kept = model.history_[model.fitted_.training["kept_epoch"] - 1] if model.history_ else {}
+    # The epoch whose weights the model has; 0 is before the first.
+    epoch = model.fitted_.training["kept_epoch"]
+    kept = model.history_[epoch - 1] if epoch else {}
+    sizes = {"rows": count_for(model, rows), "features": model.n_features_in_}
+    if task == "recommend":
+        from narrows.cli.recommend import learned
+
+        sizes = learned(made, seconds)
     facts = {
         "model": str(path),
         **({"task": task} if task else {}),
         "recipe": recipe or ("its own" if task else RECIPE),
-        "rows": count_for(model, rows),
-        "features": model.n_features_in_,
+        **sizes,
         "latent_dim": model.latent_dim_,
         "epochs": len(model.history_),
         **{name: kept[key] for name, key in KEPT.items() if key in kept},
@@ -197,6 +225,8 @@ def fit(
     if json:
         tables.print_json(facts)
     elif not quiet:
+        if tried := facts.pop("tried", []):
+            tables.print_columns(tried, "What held-out users say of the models")
         tables.print_facts(facts, "Fitted")
 
 

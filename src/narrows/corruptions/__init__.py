@@ -10,6 +10,7 @@ from narrows.corruptions.masking import Masking
 from narrows.corruptions.salt_pepper import SaltPepper
 from narrows.corruptions.shift import Shift
 from narrows.corruptions.swap import Swap
+from narrows.corruptions.withheld import Withheld
 
 __all__ = [
     "Binarise",
@@ -22,4 +23,5 @@ __all__ = [
     "SaltPepper",
     "Shift",
     "Swap",
+    "Withheld",
 ]

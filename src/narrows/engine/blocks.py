@@ -6,7 +6,7 @@ many layers there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +18,12 @@ class Blocks:
     """The trainable parameters of ``nets``, which become views of ``weights``: blocks (nets, numbers).
 
     With ``split`` those that decay have a block of their own.  ``names`` are the parameters' in the
-    order of the blocks; :func:`release` ends it for a net.
+    order of the blocks, of those in ``only`` where that is given; :func:`release` ends it for a net.
     """
 
-    def __init__(self, nets: Sequence[nn.Module], split: bool):
-        named = [{n: p for n, p in net.named_parameters() if p.requires_grad} for net in nets]
+    def __init__(self, nets: Sequence[nn.Module], split: bool, only: Collection[str] | None = None):
+        self._only = only
+        named = [self._trained(net) for net in nets]
         self.names: list[str] = []
         self.decays: list[bool] = []
         self.weights: list[Tensor] = []
@@ -46,6 +47,10 @@ class Blocks:
                 view.copy_(own[n].detach())
                 own[n].data = view
 
+    def _trained(self, net: nn.Module) -> dict[str, nn.Parameter]:
+        named = net.named_parameters()
+        return {n: p for n, p in named if p.requires_grad and (self._only is None or n in self._only)}
+
     def views(self, blocks: Sequence[Tensor]) -> list[Tensor]:
         """Every parameter's part of such blocks, (nets, \\*shape), in the order of ``names``."""
         return [
@@ -58,7 +63,7 @@ class Blocks:
         back into the blocks, with what they hold."""
         stacked = dict(zip(self.names, self.views(self.weights), strict=True))
         for i, net in enumerate(self._nets):
-            named = {n: p for n, p in net.named_parameters() if p.requires_grad}
+            named = self._trained(net)
             if named.keys() != stacked.keys() or any(
                 p.shape != stacked[n][i].shape for n, p in named.items()
             ):

@@ -60,20 +60,63 @@ class Solo:
         self.weight_decay, self.shown = weight_decay, shown
         if not begun:
             net.prepare(rows, self.noise)
+        # One from a file does not know that its warm-up is over.
+        for module in net.modules() if begun else ():
+            if not getattr(module, "settled", True) and hasattr(module, "on_step"):
+                module.on_step(net, total, total)
         self.hosted = device.type == "cpu"
         self.replays = self.hosted and not plain
         self.on_step, self.on_epoch = list(net.hooks("on_step")), list(net.hooks("on_epoch"))
+        self.turns = list(net.hooks("turn"))
         self.rounding = machine.Rounding(machine.rounds_products(net, size, precision))
         self.done, self.epochs = total if begun else 0, 0
+        self.only = self._next()
         self._assemble()
 
     def _assemble(self) -> None:
-        step = Plain(self.net, self.noise, split=self.weight_decay > 0)
+        self.waiting: dict[frozenset[str] | None, tuple] = {}  # what other weights are trained with
+        self._begin()
+
+    def _begin(self) -> None:
+        step = Plain(self.net, self.noise, split=self.weight_decay > 0, only=self.only)
         self.step = Replayed(step, machine.pace_for(self.net, self.size)) if self.replays else step
-        self.restart()
+        self._restart()
+
+    def _next(self) -> frozenset[str] | None:
+        """Names of the parameters whose turn it is; None where all are trained all the time."""
+        asked = [frozenset(turn(self.net)) for turn in self.turns]
+        return frozenset.intersection(*asked) if asked else None
+
+    def _take_turns(self) -> None:
+        """Let the next weights be trained; what the last were trained with waits for their return."""
+        only = self._next()
+        if only == self.only:
+            return
+        if any(only & names for names in (self.only, *self.waiting) if names != only):
+            release(self.net)  # sets that overlap begin anew
+            self.only = only
+            self._assemble()
+            return
+        self.waiting[self.only] = self.step, self.average, self.adam, self.book
+        self.only = only
+        if only in self.waiting:
+            self.step, self.average, self.adam, self.book = self.waiting.pop(only)
+            return
+        self._begin()
+        for step, *_ in self.waiting.values():
+            step.forget()  # its recordings read weights that have moved
+
+    def _intact(self) -> bool:
+        steps = [self.step, *(step for step, *_ in self.waiting.values())]
+        intact = [step.blocks.intact() for step in steps]  # each takes its own back
+        return all(intact)
 
     def restart(self) -> None:
-        """Forget what the optimiser has seen: the weights were put back."""
+        """Forget what the optimisers have seen: the weights were put back."""
+        self.waiting.clear()
+        self._restart()
+
+    def _restart(self) -> None:
         blocks = self.step.blocks
         self.average = Average(blocks.weights)
         self.adam = Adam(blocks.weights, self.weight_decay, blocks.decays)
@@ -88,9 +131,10 @@ class Solo:
         the mean of recent weights, which stay in the net."""
         set_mode(self.net, True)
         # A callback may have frozen layers, or changed their shapes.
-        if self.shown and not self.step.blocks.intact():
+        if self.shown and not self._intact():
             release(self.net)
             self._assemble()
+        self._take_turns()
         self.average.resume()
         rounded = self.rounding.at(max(rates))
         self.step.refresh(rounded, self.shown)

@@ -96,6 +96,8 @@ class Stacked:
 
 def agree(a: Net, b: Net) -> bool:
     """Whether two networks can be stacked, as far as can be seen without running them."""
+    if any(True for _ in a.hooks("turn")):  # members train the same weights at the same time
+        return False
     try:
         list(_knobs([a, b]))
     except UnstackableError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 import torch
@@ -38,15 +39,20 @@ class Step(Protocol):
 class Plain:
     """The step as it reads: forward, terms, gradients by autograd."""
 
-    def __init__(self, net: Net, noise: torch.Generator, split: bool = False):
+    def __init__(
+        self, net: Net, noise: torch.Generator, split: bool = False, only: Collection[str] | None = None
+    ):
         self.nets, self.net, self.noise = [net], net, noise
-        self.blocks = Blocks([net], split)
+        self.blocks = Blocks([net], split, only)
         self.leaves = [net.get_parameter(name) for name in self.blocks.names]
         self.buffers, self.noises, self.watched = list(net.buffers()), [noise], watched(net)
         self.names: list[str] = []
 
     def refresh(self, rounded: bool, changed: bool) -> None:
         """Nothing is taken for granted."""
+
+    def forget(self) -> None:
+        """Nothing was recorded."""
 
     def __call__(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         p = self.net(batch.x, self.noise, x_in=batch.x_in, side=batch.side, dropout=self.noise)
@@ -116,9 +122,14 @@ class Replayed:
             self.plain.watched = [m for net in self.plain.nets for m in watched(net)]
             marks = [[rounded], *map(_mark, self.plain.nets)]
         if marks != self.marks:
-            self.marks, self.last = marks, (None, None)
-            self.programs.clear()
-            self.free.clear()
+            self.marks = marks
+            self.forget()
+
+    def forget(self) -> None:
+        """Record anew: tensors that recordings read lie elsewhere now."""
+        self.last = None, None
+        self.programs.clear()
+        self.free.clear()
 
     def _recorded(self, key: tuple, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """A plain step that is written down and replayed for comparison."""

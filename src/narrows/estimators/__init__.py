@@ -10,6 +10,7 @@ from narrows.estimators.imputer import Imputer
 from narrows.estimators.loading import load
 from narrows.estimators.many import fit_many
 from narrows.estimators.rating import rates
+from narrows.estimators.recommender import Recommender
 from narrows.estimators.regressor import Regressor
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Codec",
     "Denoiser",
     "Imputer",
+    "Recommender",
     "Regressor",
     "fine_tune",
     "fit_many",

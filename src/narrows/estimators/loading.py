@@ -22,10 +22,19 @@ from narrows.estimators.codec import Codec
 from narrows.estimators.denoiser import Denoiser
 from narrows.estimators.detector import AnomalyDetector
 from narrows.estimators.imputer import Imputer
+from narrows.estimators.recommender import Recommender
 from narrows.estimators.regressor import Regressor
 from narrows.header import damaged
 
-TASKS: tuple[type[TaskEstimator], ...] = (AnomalyDetector, Classifier, Codec, Denoiser, Imputer, Regressor)
+TASKS: tuple[type[TaskEstimator], ...] = (
+    AnomalyDetector,
+    Classifier,
+    Codec,
+    Denoiser,
+    Imputer,
+    Recommender,
+    Regressor,
+)
 FACES = {task.__name__: task for task in TASKS}  # what a file may name
 
 

@@ -9,6 +9,8 @@ from narrows.recipes.convolutional import convolutional, convolutional_variation
 from narrows.recipes.dense import contractive, deep, denoising, linear, undercomplete, vanilla
 from narrows.recipes.discrete import finite_scalar, rate_distortion, vector_quantised
 from narrows.recipes.probabilistic import beta_variational, variational
+from narrows.recipes.rec_vae import rec_vae
+from narrows.recipes.recommending import ease, ease_hybrid, edlae, mult_dae, mult_vae
 from narrows.recipes.sparse import concrete, kl_sparse, sparse, topk
 
 __all__ = [
@@ -20,10 +22,16 @@ __all__ = [
     "deep",
     "denoising",
     "denoising_convolutional",
+    "ease",
+    "ease_hybrid",
+    "edlae",
     "finite_scalar",
     "kl_sparse",
     "linear",
+    "mult_dae",
+    "mult_vae",
     "rate_distortion",
+    "rec_vae",
     "sparse",
     "topk",
     "undercomplete",

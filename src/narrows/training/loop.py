@@ -12,7 +12,7 @@ from typing import Any
 from narrows.contracts import Source
 from narrows.engine import Crowd, Epoch, Member, Solo
 from narrows.net import Net
-from narrows.numerics import seeded
+from narrows.numerics import generator, seeded
 from narrows.sources import Memory
 from narrows.training.checkpoint import Best
 from narrows.training.progress import Screen, Several, reporter
@@ -62,6 +62,13 @@ def train(
     Rows are visited in a new order every epoch.  The objective is summed over features and
     averaged over rows.
     """
+    if not any(p.requires_grad for p in net.parameters()):
+        if not begun:
+            net.prepare(rows, generator(seed + 1, next(net.parameters()).device))
+        elif flat:
+            net.call_hook("absorb", net, rows)
+        net.eval()
+        return Progress(net, settings, reason="there is nothing to train: the model has a closed form")
     size = settings.batch(len(rows))
     plan = Plan.made(settings, rows.steps(size), valid is not None, flat)
     how = {
@@ -78,6 +85,8 @@ def train(
             (state,) = conduct([run], lambda rates: [engine.epoch(rates[0])])
         finally:
             engine.close()
+    if begun and flat:
+        net.call_hook("absorb", net, rows)
     return state
 
 
