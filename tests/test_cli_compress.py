@@ -11,6 +11,7 @@ from scipy.io import wavfile
 
 import narrows as nw
 from narrows.cli import main
+from narrows.coding import Reader, Writer
 
 
 @pytest.fixture(scope="module")
@@ -192,12 +193,21 @@ def test_an_interrupt_leaves_no_file(here, capsys, monkeypatch):
         (["compress", "half.safetensors", "new.npy", "--out", "x.nrw"], "half"),
         (["decompress", "none.nrw"], "there is no file"),
         (["decompress", "table.csv.safetensors", "x_.nrw", "--out", "a.npy"], "another model"),
+        (
+            ["compress", "old.npy.safetensors", "new.npy", "--max-error", "1", "--lossless"],
+            "--max-error 1 and --loss",
+        ),
         (["decompress", "x_.nrw", "--out", "a.npy"], "not the model"),
+        (["decompress", "x_.nrw", "--out", "a.npy"], "--model"),
         (["decompress", "old.npy.safetensors", "short.nrw", "--out", "a.npy"], "cut short"),
         (["decompress", "old.npy.safetensors", "x_.nrw", "--out", "none/a.npy"], "there is no folder"),
         (["decompress", "old.npy.safetensors", "x_.nrw", "--out", "a.zip"], "ends in"),
         (["decompress", "old.npy.safetensors", "x_.nrw", "--rows", "3", "--out", "a.npy"], "no span"),
         (["decompress", "old.npy.safetensors", "x_.nrw", "--rows", "3:900", "--out", "a.npy"], "400"),
+        (
+            ["decompress", "old.npy.safetensors", "x_.nrw", "--rows", "3:900", "--out", "a.npy"],
+            "give --rows with",
+        ),
         (["decompress", "a.safetensors", "x_.nrw", "--model", "b.safetensors"], "two models"),
         (["decompress", "table.csv.safetensors", "t_.nrw", "--out", "a.npy"], ".csv or .parquet"),
         (["decompress", "new.npy", "--out", "a.npy"], "narrows"),
@@ -218,3 +228,39 @@ def test_other_models_are_refused(work, tmp_path, capsys):
         main(["compress", f"{tmp_path}/ae.safetensors", f"{work}/new.npy", "--out", f"{tmp_path}/x.nrw"]) == 2
     )
     assert "holds no codec" in capsys.readouterr().err
+
+
+def test_an_archive_does_not_say_where_it_is_written(work, tmp_path, capsys, monkeypatch):
+    (tmp_path / "in").mkdir()
+    monkeypatch.chdir(tmp_path / "in")
+    with (
+        Reader(work / "whole.nrw") as reader,
+        Writer("evil.nrw", _evil(reader.header), reader.model()) as writer,
+    ):
+        for chunk in map(reader.chunk, range(len(reader))):
+            writer.append(chunk.stop - chunk.start, chunk.method, chunk.payload, chunk.content)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["decompress", "evil.nrw"]) == 2
+    assert "no codec's" in capsys.readouterr().err and sorted(tmp_path.rglob("*")) == before
+
+
+def _evil(header):
+    return header | {"ending": "/../../pwned.npy"}
+
+
+def test_info_says_what_an_archive_holds(work, capsys):
+    assert main(["info", f"{work}/x_.nrw", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["content"] == "array" and facts["rows"] == 400 and facts["shape"] == [400, 6]
+    assert facts["promise"] == "none: the error is the model's" and facts["model inside"] == "no"
+    assert main(["info", f"{work}/whole.nrw"]) == 0
+    assert "bytes" in capsys.readouterr().out
+    assert main(["info", f"{work}/short.nrw"]) == 2
+    assert "cut short" in capsys.readouterr().err
+
+
+def test_a_model_inside_is_counted_apart(work, tmp_path, capsys):
+    words = ["compress", f"{work}/old.npy.safetensors", f"{work}/new.npy", "--embed", "--json"]
+    assert main([*words, "--out", f"{tmp_path}/x.nrw"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["payload"] + facts["model"] == facts["stored"] == (tmp_path / "x.nrw").stat().st_size

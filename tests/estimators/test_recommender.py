@@ -640,3 +640,7 @@ def test_ratings_are_needed_where_they_are_asked_for():
     recommender = nw.Recommender(SMALL["ease"], at_least=4).fit(frame)
     with pytest.raises(ValueError, match="pass a column named value"):
         recommender.recommend(frame[["user", "item"]])
+
+
+def test_the_measures_are_public():
+    assert nw.tasks.recommend is tasks and {"split", "ndcg", "recall", "bootstrap"} <= set(tasks.__all__)

@@ -22,6 +22,12 @@ from narrows.cli.options import (
 from narrows.cli.verbs import Data, Model
 
 ENDING = ".nrw"
+WORDS = {  # arguments that errors name, and the options that mean them
+    "pass 0 ≤ start ≤ stop": "give --rows with 0 ≤ FIRST ≤ END",
+    "start and stop": "--rows FIRST:END",
+    "pass out='name'": "give --out NAME",
+    "load the codec that made it": "give that with --model",
+}
 
 
 def compress(
@@ -53,16 +59,19 @@ def compress(
 
     MODEL is what 'narrows fit --task compress' wrote, on data like these: tables,
     arrays, sparse matrices, a long series, or folders of sounds or pictures.
-    Each piece of DATA is stored in the shortest of three ways: symbols of the
-    model, symbols of PCA, or zstd. With a bound on the error what the symbols
-    miss is stored too, so that every single value keeps to it: 'error' is what
-    was reached. Whole numbers, categories (new ones, too) and times of a table
-    come back exactly, and so do sparse matrices.
+    Each piece of DATA is stored in the shortest of four ways: symbols of the
+    model, symbols of PCA, values rounded to the bound without any prediction, or
+    zstd of the bytes. 'chunks' says how many pieces went which way: '3 by model,
+    1 by rounding'. With a bound on the error what the symbols miss is stored
+    too, so that every single value keeps to it: 'error' is what was reached.
+    Whole numbers, categories (new ones, too) and times of a table come back
+    exactly, and so do sparse matrices.
 
     'bytes' are those of the numbers in DATA, 'files' those on the disk. The model
     serves many archives: 'smaller from' says from how many like this one on they
     take fewer bytes together with the half of it that decompresses, 'model', than
-    the numbers do.
+    the numbers do. With --embed the model is part of 'stored'; the rest of that is
+    'payload'.
 
     For example:
 
@@ -77,6 +86,7 @@ def compress(
     from narrows.cli import tables
 
     check_model(model)
+    given = _promised(max_error, rel_error, lossless)
     path = output_path(out, f"{stem(data)}{ENDING}", [*data, model])
     if path.suffix.lower() != ENDING:
         raise ValueError(
@@ -87,8 +97,7 @@ def compress(
         raise ValueError(
             f"'{model}' holds no codec, expected what 'narrows fit --task compress' writes; fit one on such data."
         )
-    given = {"max_error": max_error, "rel_error": rel_error, "lossless": lossless or None}
-    if any(value is not None for value in given.values()):
+    if given:
         codec.set_params(max_error=max_error, rel_error=rel_error, lossless=lossless)
     codec.set_params(verbose=0 if quiet or json else 1)
     # A path says what the answer is to be; of all else the rows do.
@@ -100,6 +109,21 @@ def compress(
         tables.print_json(facts)
     elif not quiet:
         tables.print_facts(facts, "Compressed")
+
+
+def _promised(max_error: float | None, rel_error: float | None, lossless: bool) -> list[str]:
+    """The options that say how large an error may be, as they were given: none or one."""
+    given = [
+        f"{name} {value:g}"
+        for name, value in (("--max-error", max_error), ("--rel-error", rel_error))
+        if value is not None
+    ]
+    given += ["--lossless"] if lossless else []
+    if len(given) > 1:
+        raise ValueError(
+            f"{' and '.join(given)} were given, but an archive keeps one promise; give one of them."
+        )
+    return given
 
 
 def on_disk(data: Sequence[str]) -> int | None:
@@ -119,6 +143,7 @@ def told(codec: Any, seconds: float, files: int | None) -> dict[str, Any]:
         "bytes": sizes["raw"],
         **({"files": files} if files else {}),
         "stored": sizes["stored"],
+        **({"payload": sizes["stored"] - sizes["model"]} if sizes["inside"] else {}),
         "ratio": codec.ratio(float("inf")),
         "model": sizes["model"],
         "ratio with the model": codec.ratio(),
@@ -188,6 +213,8 @@ def decompress(
         check_model(model)
     span = _span(rows)
     path = _target(archive, out, model)
+    if model is None:
+        _check_inside(archive)
     codec = narrows.load(archive) if model is None else load_model(model)
     if not isinstance(codec, narrows.Codec):
         raise ValueError(
@@ -196,7 +223,10 @@ def decompress(
         )
     codec.set_params(verbose=0 if quiet or json else 1)
     began = time.perf_counter()
-    codec.decompress(archive, path, start=span[0], stop=span[1])
+    try:
+        codec.decompress(archive, path, start=span[0], stop=span[1])
+    except ValueError as error:
+        raise ValueError(_in_options(str(error))) from error
     seconds = time.perf_counter() - began
     written = on_disk([str(path)]) or 0
     facts = {
@@ -222,6 +252,29 @@ def _target(archive: str, out: Path | None, model: str | None) -> Path:
             f"'{path}' is there already; give the name of what is to be written with --out."
         )
     return path
+
+
+def _check_inside(archive: str) -> None:
+    """Raise where a model has to be named."""
+    from narrows.coding import Reader
+
+    with Reader(archive) as reader:
+        if not reader.model_length:
+            raise ValueError(
+                f"'{archive}' holds compressed rows, but not the model that they need; give the one that compressed"
+                " them with --model."
+            )
+
+
+def _in_options(said: str) -> str:
+    """What the library says of its arguments, in words of the command.
+
+    >>> _in_options("pass 0 ≤ start ≤ stop ≤ 9.")
+    'give --rows with 0 ≤ FIRST ≤ END ≤ 9.'
+    """
+    for theirs, ours in WORDS.items():
+        said = said.replace(theirs, ours)
+    return said
 
 
 def _span(rows: str | None) -> tuple[int, int | None]:

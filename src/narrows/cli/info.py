@@ -16,16 +16,21 @@ if TYPE_CHECKING:
 
 def info(
     model_or_data: Annotated[
-        str, Parameter(help="A model (.safetensors), a data file, or the name of built-in data.")
+        str,
+        Parameter(
+            help="A model (.safetensors), an archive (.nrw), a data file, or the name of built-in data."
+        ),
     ],
     /,
     *,
     json: Json = False,
 ) -> None:
-    """Say what a model or a data file holds, without training anything.
+    """Say what a model, an archive or a data file holds, without training anything.
 
     For a model: how it is composed, what rows it takes, how it was trained and
-    with which versions; nothing in it is run. For data: rows, columns, types,
+    with which versions; nothing in it is run. For what 'narrows compress' wrote:
+    kind and number of rows, what error they may have, and whether the model that
+    they need is inside. For data: rows, columns, types,
     ranges, how many values are missing, and what a fit would take them for.
 
     For example:
@@ -45,6 +50,13 @@ def info(
             tables.print_json(facts | mine)
         else:
             tables.print_facts(mine | summary(facts), f"{model_or_data} (all of it with --json)")
+        return
+
+    if Path(model_or_data).suffix.lower() == ".nrw":
+        from narrows.cli.archives import archive_facts
+
+        facts = archive_facts(model_or_data)
+        (tables.print_json(facts) if json else tables.print_facts(facts, model_or_data))
         return
 
     import numpy as np
@@ -107,7 +119,7 @@ def summary(document: dict[str, Any]) -> dict[str, Any]:
 
 def _task_facts(path: str, document: dict[str, Any]) -> dict[str, Any]:
     """What a task's file knows beyond its models, where that is worth a line."""
-    from narrows.cli.recommend import known
+    from narrows.cli.recommenders import known
 
     recommends = (document.get("task") or {}).get("face") == "Recommender"
     return {"recommends": known(path, document)} if recommends else {}

@@ -210,7 +210,7 @@ def fit(
     kept = model.history_[epoch - 1] if epoch else {}
     sizes = {"rows": count_for(model, rows), "features": model.n_features_in_}
     if task == "recommend":
-        from narrows.cli.recommend import learned
+        from narrows.cli.recommenders import learned
 
         sizes = learned(made, seconds)
     facts = {

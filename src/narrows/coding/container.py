@@ -128,9 +128,11 @@ class Reader(AbstractContextManager["Reader"]):
         ValueError: this is no such file, or what it begins or ends with is damaged.
     """
 
-    def __init__(self, source: str | os.PathLike[str] | bytes, recover: bool = False):
-        self._file = None if isinstance(source, bytes) else Path(source).open("rb")  # noqa: SIM115
-        self._bytes = source if isinstance(source, bytes) else b""
+    def __init__(
+        self, source: str | os.PathLike[str] | bytes | bytearray | memoryview, recover: bool = False
+    ):
+        self._bytes = bytes(source) if isinstance(source, (bytes, bytearray, memoryview)) else b""
+        self._file = None if isinstance(source, (bytes, bytearray, memoryview)) else _opened(source)
         try:
             self._open(recover)
         except BaseException:
@@ -246,6 +248,15 @@ class Reader(AbstractContextManager["Reader"]):
             return self._bytes[start : start + length]
         self._file.seek(start)
         return self._file.read(length)
+
+
+def _opened(path: str | os.PathLike[str]) -> BinaryIO:
+    try:
+        return Path(path).open("rb")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file '{path}': pass an .nrw file, or its bytes.") from None
+    except IsADirectoryError:
+        raise IsADirectoryError(f"'{path}' is a folder, expected an .nrw file: pass one.") from None
 
 
 def checksum(content: bytes) -> int:

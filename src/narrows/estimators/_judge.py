@@ -31,15 +31,20 @@ class Judge:
     start: bool
     curves: list[np.ndarray] = field(default_factory=list)
     best: int = -1
+    turned: int = 0
 
     def on_fit_start(self, state: Any) -> None:
-        self.curves, self.best = [], -1
+        self.curves, self.best, self.turned = [], -1, 0
         self._look(state.net)
 
     def on_epoch_end(self, state: Any) -> None:
         self._look(state.net)
-        patience = state.settings.patience
-        if patience is not None and len(self.curves) - 1 - max(self.best, 0) >= patience:
+        patience, done = state.settings.patience, len(self.curves) - 1
+        if not all(getattr(module, "settled", True) for module in state.net.modules()):
+            self.turned = done  # a warm-up is on
+        # A network beside a closed form first spoils it, and gains later, if at all.
+        least = state.settings.max_epochs // 2 if self.start else self.turned
+        if patience is not None and done - max(self.best, least) >= patience:
             state.stop = True
 
     def on_fit_end(self, state: Any) -> None:

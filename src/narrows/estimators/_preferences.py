@@ -141,6 +141,7 @@ def _hybrid(l2: float, seed: int) -> Autoencoder:
         corruption=Masking(0.5),
         backbone=ItemItem(l2, 0.25, MLP((200,), "tanh")),
         likelihood=Multinomial(),
+        max_epochs=40,
         batch_size=128,
         learning_rate=1e-3,
         random_state=seed,

@@ -41,6 +41,25 @@ def seal(fitted: Fitted, tables: Iterable[Any], linear: Linear) -> str:
     return digest.hexdigest()
 
 
+def fits(found: Any, fitted: Fitted, tables: Iterable[Any], linear: Linear) -> bool:
+    """Whether an archive that has ``found`` in its header can be decoded by these."""
+    tables = tuple(tables)
+    return found in (seal(fitted, tables, linear), _older(fitted, tables, linear))
+
+
+def _older(fitted: Fitted, tables: Iterable[Any], linear: Linear) -> str:
+    """What the first codecs wrote in its place: without types and shapes, and over the whole network."""
+    digest = hashlib.sha256()
+    for way in tables:
+        for name, array in sorted(way.arrays().items()):
+            digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+    for name, tensor in sorted(fitted.net.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    for array in (linear.mean, linear.components, np.float64(linear.step)):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
 def encodes(fitted: Fitted) -> frozenset[str]:
     """The names of the network's tensors that only rows on their way to symbols need; none where the decoder shares
     the encoder's weights."""

@@ -23,7 +23,8 @@ from narrows.estimators._coders import Network, Predicted, Rounded, Whole, ahead
 from narrows.estimators._fitting import loaded, seed_of
 from narrows.estimators._forms import form_of, near
 from narrows.estimators._promise import Promise
-from narrows.estimators._seal import seal
+from narrows.estimators._seal import fits, seal
+from narrows.estimators._target import check_target
 from narrows.estimators._task import TaskEstimator, unwrapped
 from narrows.estimators._thrifty import default, some
 from narrows.estimators.contents import answer_of, content_of
@@ -50,7 +51,8 @@ class Codec(Account, TaskEstimator):
         beside it, trained for as few bits as the error allows (``Principal``, ``Factorised``).
     max_error : float or None
         No value comes back further from what it was than this, in its own units; NaN and infinite ones come back
-        as they were.  In a table columns of numbers only: categories, whole numbers and times come back exactly.
+        as they were.  In a table that is for columns of numbers: categories, whole numbers and times come back
+        exactly, gaps as gaps (null and NaN are one), and infinite numbers are refused.
     rel_error : float or None
         The same as a share of the range of each column (of pictures and signals: of all values) in the rows that
         are compressed.
@@ -169,6 +171,8 @@ class Codec(Account, TaskEstimator):
                 "This codec came out of an archive, which holds the half that decompresses: load the one that was saved"
                 " by save(path) to compress."
             )
+        if out is not None:
+            check_target(out, X)
         path, X = X if isinstance(X, (str, os.PathLike)) else None, loaded(X)
         content = content_of(X, self.ae_.fitted_.schema)
         promise = content.promise(self.max_error, self.rel_error, self.lossless)
@@ -204,7 +208,7 @@ class Codec(Account, TaskEstimator):
 
     def decompress(
         self,
-        data: bytes | str | os.PathLike[str],
+        data: bytes | bytearray | memoryview | str | os.PathLike[str],
         out: str | os.PathLike[str] | None = None,
         *,
         start: int = 0,
@@ -218,11 +222,8 @@ class Codec(Account, TaskEstimator):
             ValueError: this is no such file, or it was compressed by another model.
         """
         check_is_fitted(self)
-        with (
-            Reader(data if isinstance(data, bytes) else os.fspath(data)) as reader,
-            threadpool_limits(1, "blas"),
-        ):
-            if reader.header.get("decoder") != self._decoder():
+        with Reader(data) as reader, threadpool_limits(1, "blas"):
+            if not fits(reader.header.get("decoder"), *self._decoding()):
                 raise ValueError(
                     "The file was compressed by another model than this codec's: load the codec that made it."
                 )
@@ -248,11 +249,16 @@ class Codec(Account, TaskEstimator):
             )
         except (ValueError, KeyError) as error:
             raise chunk.damaged(str(error).rstrip(".")) from None
+        except MemoryError:
+            raise chunk.damaged("what it says it decodes to does not fit into memory") from None
         chunk.check(values.tobytes())
         return values[max(0, start - chunk.start) : stop - chunk.start]
 
     def _decoder(self) -> str:
-        return seal(self.ae_.fitted_, (self.tables_, self.linear_tables_), self.linear_)
+        return seal(*self._decoding())
+
+    def _decoding(self) -> tuple[Any, tuple[Any, Any], Any]:
+        return self.ae_.fitted_, (self.tables_, self.linear_tables_), self.linear_
 
     @cached_property
     def _half(self) -> bool:
@@ -288,7 +294,7 @@ class Codec(Account, TaskEstimator):
             for of in ("tables", "linear")
         )
         self.linear_ = _linear.restored(self.ae_.fitted_, arrays, state["step"])
-        self._half = bool(state["half"])
+        self._half = bool(state.get("half", False))
 
 
 __all__ = ["Codec"]

@@ -56,7 +56,10 @@ def load(path: str | os.PathLike[str], modules: tuple[nn.Module, nn.Module] | No
                     f"'{path}' holds compressed rows, but not the model that they need: load that, and decompress with"
                     " it."
                 )
-            return load(inside, modules)
+            try:
+                return load(inside, modules)
+            except ValueError as error:  # by the name that the user knows
+                raise ValueError(str(error).replace(str(inside), f"The model in '{path}'")) from None
     model, task = artifact.load(path, modules)
     try:
         ae = _autoencoder(model, modules)

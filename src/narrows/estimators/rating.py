@@ -75,6 +75,9 @@ class Rates:
         found = {}
         for name in self.curves.keys() - {OWN, BOUND}:
             bits = at_equal_error(self.curves[name], self.chosen, self.apart)
+            own = self.own_pca if name == PCA else None
+            if own is not None and own.mse <= self.chosen.mse:  # tables of more rows than the curve's
+                bits = np.fmin(bits, own.bits_per_value)
             if not math.isnan(bits):
                 found[name] = bits / self.chosen.bits_per_value
         return {name: found[name] for name in self.curves if name in found}

@@ -130,6 +130,7 @@ def ease_hybrid(
         corruption=Masking(noise),
         backbone=ItemItem(l2, dropout, MLP(hidden, activation="tanh")),
         likelihood=Multinomial(),
+        max_epochs=40,
         batch_size=128,
         learning_rate=1e-3,
     )

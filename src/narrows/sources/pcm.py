@@ -12,16 +12,34 @@ from narrows.atomic import atomic_path
 from narrows.sources import wav
 from narrows.sources.wav import Sound
 
-BITS = {8: np.dtype(np.int8), 16: np.dtype(np.int16), 24: np.dtype(np.int32)}  # that float32 holds, too
+BITS = {8: np.dtype(np.int8), 16: np.dtype(np.int16), 24: np.dtype(np.int32), 32: np.dtype(np.int32)}
+SINGLE = 24  # bits of a whole number that float32 holds
 
 
 def bits(sound: Sound) -> int | None:
-    """The bits of a sample that is a whole number; None of floats, and of numbers that float32 does not hold."""
+    """The bits of a sample that is a whole number; None of floats, and of numbers of 64 bits."""
+    each = width(sound)
+    return each if sound._samples.dtype.kind != "f" and each in BITS else None
+
+
+def width(sound: Sound) -> int:
+    """The bits of a sample in its file."""
     stored = sound._samples
-    if stored.dtype.kind == "f":
-        return None
-    each = 8 * stored.dtype.itemsize * (stored.shape[2] if stored.ndim == 3 else 1)
-    return each if each in BITS else None
+    return 8 * stored.dtype.itemsize * (stored.shape[2] if stored.ndim == 3 else 1)
+
+
+def is_exact(sound: Sound) -> bool:
+    """Whether float32 holds every sample."""
+    return width(sound) <= (32 if sound._samples.dtype.kind == "f" else SINGLE)
+
+
+def rounding(of: int) -> int:
+    """How much further apart two whole numbers of so many bits may be, at most, once both are rounded to float32.
+
+    >>> rounding(24), rounding(32)
+    (0, 128)
+    """
+    return 1 << (of - 1 - SINGLE) if of > SINGLE else 0
 
 
 def whole(sound: Sound, which: slice) -> np.ndarray:

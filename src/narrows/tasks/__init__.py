@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from narrows.tasks import recommend
 from narrows.tasks.cluster import cluster
 from narrows.tasks.decode import decode, reconstruct
 from narrows.tasks.denoise import boundless, denoise, denoise_whole, told
@@ -44,6 +45,7 @@ __all__ = [
     "per_feature",
     "perturb",
     "probe",
+    "recommend",
     "reconstruct",
     "sample",
     "score_rows",

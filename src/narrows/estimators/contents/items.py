@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from pathlib import PurePosixPath
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,8 @@ class Items(Answer):
         names = self.items.get("names") if isinstance(self.items, dict) else ()
         if names is not None and not (isinstance(names, list) and all(map(_is_safe, names)) and names):
             raise wrong("the names of its files are none")
+        if twice := _twice(names or ()):
+            raise wrong(f"two of its files are to stand at {twice!r}")
         self.files: list[str] | None = names
 
     def _divide(self, lengths: Any) -> None:
@@ -85,7 +87,40 @@ class Items(Answer):
 
 def _is_safe(name: Any) -> bool:
     """Whether a file of that name lies in the folder that it is written to, wherever the archive is from."""
-    if not isinstance(name, str) or not name or "\\" in name or ":" in name or "\0" in name:
+    if not isinstance(name, str) or not name or "\\" in name or "\0" in name:
         return False
     path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and bool(path.name)
+    return not path.is_absolute() and ".." not in path.parts and bool(path.name) and not _has_drive(name)
+
+
+def _has_drive(name: str) -> bool:
+    return bool(PureWindowsPath(name).drive)
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    """A name that two files have, or a file and the folder of another."""
+    seen = [PurePosixPath(name) for name in names]
+    folders = {folder for path in seen for folder in path.parents}
+    known: set[PurePosixPath] = set()
+    for path in seen:
+        if path in known or path in folders:
+            return str(path)
+        known.add(path)
+    return None
+
+
+def checked_names(names: Sequence[str] | None) -> list[str] | None:
+    """Names of files that whoever reads them will take.
+
+    Raises:
+        ValueError: one of them would not be written anywhere.
+    """
+    for name in names or ():
+        if not _is_safe(name):
+            raise ValueError(
+                f"A file of X is named {name!r}, but a name that can be written on any system was expected: rename it,"
+                " without a backslash, '..' or a drive such as 'C:'."
+            )
+    if twice := _twice(names or ()):
+        raise ValueError(f"Two files of X are named {twice!r}, but each must have its own name: rename one.")
+    return None if names is None else list(names)

@@ -39,7 +39,7 @@ def unpacked(found: Any) -> Any:
         if not 0 <= length <= LONGEST:
             raise ValueError("too long")
         return json.loads(pa.Codec("zstd").decompress(base64.b85decode(digits), length, asbytes=True))
-    except (ValueError, TypeError, OSError, pa.ArrowException):
+    except (ValueError, TypeError, OverflowError, RecursionError, OSError, pa.ArrowException):
         raise wrong("names and categories cannot be read") from None
 
 

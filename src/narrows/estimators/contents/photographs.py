@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from narrows.coding import Reader
-from narrows.estimators.contents.items import Items, within
+from narrows.estimators.contents.items import Items, checked_names, within
 from narrows.estimators.contents.packed import packed, wrong
 from narrows.estimators.contents.rows import Content
 from narrows.inputs.lazy import is_lazy
@@ -32,7 +32,7 @@ class Pictures(Content):
                 f"X holds pictures of {low[0]} × {low[1]} to {high[0]} × {high[1]} pixels, but the codec was fitted on"
                 " pictures of one size: pass input=Patches(size=8) to a new one, which takes any."
             )
-        self.names = as_pngs(X.names)
+        self.names = checked_names(as_pngs(X.names)) or []
 
     def ending(self, path: str | os.PathLike[str] | None = None) -> str:
         return "" if path is None or not os.path.isfile(path) else pictures.WRITTEN
@@ -65,7 +65,7 @@ class Photographs(Content):
     def __init__(self, X: Any, schema: Any):
         self.schema = schema
         self.schema.rows(X)  # says what is wrong with them
-        self.names = as_pngs(X.names) if hasattr(X, "names") else None
+        self.names = checked_names(as_pngs(X.names)) if hasattr(X, "names") else None
         self.photos = X if is_lazy(X) or isinstance(X, list) else np.asarray(X)
         self.stacked = not isinstance(X, list)
         shapes = [np.shape(x) for x in X] if isinstance(X, list) else [X.shape[1:]] * len(X)

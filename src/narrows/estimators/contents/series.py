@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from narrows.coding import Reader
-from narrows.estimators.contents.items import Items, within
+from narrows.estimators._promise import Promise
+from narrows.estimators.contents.items import Items, checked_names, within
 from narrows.estimators.contents.packed import packed, wrong
 from narrows.estimators.contents.rows import Content
 from narrows.inputs.frames import is_frame
@@ -23,19 +24,21 @@ from narrows.sources.writing import is_folder, writing, writing_folder
 
 class Series(Content):
     """A list of series, (time, channels) or (time,), an array (n, time, channels) of them, or sounds.  What whole
-    numbers of up to 24 bits a wav file has are stored as such, in levels of ``unit``."""
+    numbers of up to 32 bits wav files have are stored as such, in levels of ``unit``, where all have as many."""
 
     kind = "series"
 
     def __init__(self, X: Any, schema: Any):
         self.schema = schema
+        if not len(X):
+            raise ValueError("X holds no series, but one or more were expected: pass some samples.")
         self.sounds, self.stacked = isinstance(X, Sounds), not isinstance(X, list)
         if any(map(is_frame, X)):
             raise ValueError(
                 "X is a list of frames, but one frame, or arrays, were expected: pass one after the other."
             )
         self.endings = ("", wav.ENDING) if self.sounds else (".npy",)
-        self.series = list(X) if self.sounds else [np.asarray(x) for x in X]
+        self.series: list[Any] = list(X) if self.sounds else [np.asarray(x) for x in X]
         self.flat = all(len(x.shape) == 1 for x in self.series)
         channels = self.schema.channels
         for i, x in enumerate(self.series):
@@ -51,10 +54,10 @@ class Series(Content):
             raise ValueError(
                 "X holds series of different types or axes, but those of one were expected: convert them."
             )
-        self.rate, self.names = getattr(X, "rate", None), getattr(X, "names", None)
+        self.rate, self.names = getattr(X, "rate", None), checked_names(getattr(X, "names", None))
         self.stops = np.cumsum([len(x) for x in self.series])
         self.unit = 1.0 if self.bits is None else pcm.unit(self.bits)
-        dtype = self.series[0].dtype if self.bits is None else pcm.BITS[self.bits]
+        dtype: Any = self.series[0].dtype if self.bits is None else pcm.BITS[self.bits]
         self._are((int(self.stops[-1]), *self.series[0].shape[1:]), np.dtype(dtype))
 
     @property
@@ -63,6 +66,19 @@ class Series(Content):
         items = packed({"lengths": lengths, "names": None if self.names is None else list(self.names)})
         more = {"rate": self.rate, "bits": self.bits} if self.sounds else {"stacked": self.stacked}
         return super().facts | {"items": items} | more
+
+    def promise(self, max_error: float | None, rel_error: float | None, lossless: bool) -> Promise:
+        odd = [x for x in self.series if not pcm.is_exact(x)] if lossless and self.sounds else []
+        if self.bits is None and odd:
+            raise ValueError(
+                f"'{odd[0].path}' holds samples of {pcm.width(odd[0])} bits, which lossless=True can store only where"
+                " all files hold 32-bit whole numbers: convert it, or pass max_error."
+            )
+        return super().promise(max_error, rel_error, lossless)
+
+    def exact(self, eps: Any) -> np.ndarray:
+        """Less what is lost where the answer's levels are rounded to float32, and those of X are."""
+        return super().exact(eps if self.bits is None else np.maximum(eps - pcm.rounding(self.bits), 0.0))
 
     def __getitem__(self, which: slice) -> np.ndarray:
         start, stop, _ = which.indices(len(self))

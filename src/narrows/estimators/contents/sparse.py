@@ -23,7 +23,8 @@ ENDINGS = (".npz", ".mtx")
 
 class Sparse(Content):
     """The rows of a SciPy matrix (n, features).  They come back exactly: an error would leave no zeros.  Whole
-    numbers, as counts are, are stored as such, whatever their type."""
+    numbers, as counts are, are stored as such, whatever their type.  As in ``X.toarray()``, entries given twice are
+    added up, and a stored zero, −0.0 too, is a zero like those that are not stored."""
 
     kind = "sparse"
     endings = ENDINGS
@@ -38,6 +39,9 @@ class Sparse(Content):
                 " pass X.toarray() in that shape."
             )
         rows = X.tocsr()
+        if not rows.has_canonical_format:  # sums may be larger than what is added up
+            rows = rows.copy()
+            rows.sum_duplicates()
         self.of, self.array = np.dtype(rows.dtype), isinstance(X, scipy.sparse.sparray)
         rows = rows.astype(_smallest(rows.data), copy=False)
         self._take(rows)
@@ -66,6 +70,7 @@ def _smallest(values: np.ndarray) -> np.dtype:
         np.isfinite((low, high)).all() and (np.rint(values) == values).all()
     ):
         return values.dtype
+    low, high = int(low), int(high)  # a float would be compared with an end as a float has it
     fits = (np.dtype(name) for name in WHOLE if np.iinfo(name).min <= low and high <= np.iinfo(name).max)
     return next(fits, values.dtype)
 

@@ -6,6 +6,7 @@ stands in the header.  The network sees a gap there.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ import numpy as np
 
 from narrows.coding import Reader
 from narrows.estimators.contents.packed import packed, unpacked, wrong
-from narrows.estimators.contents.rows import Answer, Content
+from narrows.estimators.contents.rows import ANY, Answer, Content
 from narrows.inputs import frames
 from narrows.inputs.arrow_types import family, named
 from narrows.inputs.columns import Column, labels_of
@@ -30,12 +31,24 @@ EXACT = ("integer", "time")  # kinds whose values float64 may not hold
 
 
 class Tables(Content):
-    """A frame, or what a model of a table reads as one, as columns of numbers, float64 (float32 where all are that)."""
+    """A frame, or what a model of a table reads as one, as columns of numbers, float64 (float32 where all are that).
+
+    A gap comes back as a gap, under any promise: null and NaN, whatever its bits, are one.
+    """
 
     kind = "table"
     endings = (".parquet", ".csv")
 
     def __init__(self, X: Any, schema: Any):
+        try:
+            self._read(X, schema)
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"X holds the text {error.object!r}, but text that can be written as UTF-8 was expected: replace"
+                f" {error.object[error.start : error.end]!r}, which is half a character."
+            ) from None
+
+    def _read(self, X: Any, schema: Any) -> None:
         _same_columns(X, schema)
         self.schema, self.frame = schema, frames.is_frame(X) or hasattr(X, "schema")
         self.typed = hasattr(self.schema, "columns")
@@ -44,10 +57,10 @@ class Tables(Content):
             if left:
                 warnings.warn(
                     f"Column {left[0]!r} was left out when the codec was fitted, and is not stored.",
-                    stacklevel=4,
+                    stacklevel=5,
                 )
             self.own: TableSchema | None = _own(X, self.schema)
-            rows = self.own.rows(X, finite=False)
+            rows = self.own.rows(X, finite=False) if len(X) else np.empty((0, *self.own.row))
         elif getattr(schema, "windowed", False):  # a row is a sample
             self.own = Table().learn(X)
             rows = self.own.rows(X, finite=False)
@@ -57,6 +70,8 @@ class Tables(Content):
                     " was expected: pass the channels that the model was fitted on."
                 )
         else:
+            if not len(X):
+                raise ValueError("X is a frame without rows, but some were expected: pass one row or more.")
             rows = schema.rows(X, finite=False)
             self.own = None if _plain(X, self.schema) else Table().learn(X)
         self._take(rows)
@@ -82,21 +97,26 @@ class Tables(Content):
             for c, s in zip(self.own.columns, steps, strict=True)
         ]
         allowed = np.where([n and _floats(k) for n, k in zip(numbers, kinds, strict=True)], eps, 0.0)
-        single = np.array([str(kind) != "double" for kind in kinds]) & (allowed > 0)
+        single = np.array([str(kind) != "double" for kind in kinds]) & (allowed > 0) & (allowed < ANY)
         if single.any():  # the answer is rounded once more, to floats of fewer digits
-            allowed = np.where(single, np.maximum(allowed - self._rounding(kinds), 0.0), allowed)
+            allowed = np.where(single, self._rounded(allowed, kinds), allowed)
         return allowed
 
-    def _rounding(self, kinds: list[Any]) -> np.ndarray:
-        """Half a step between neighbouring floats where a column's values are largest; 0 where it keeps float64."""
+    def _rounded(self, eps: np.ndarray, kinds: list[Any]) -> np.ndarray:
+        """What is left of bounds: nothing beyond the largest of a column's floats, and less half a step between
+        neighbours where its answers are largest."""
         most = np.zeros(self.shape[1])
         for start in range(0, len(self), 1 << 16):
             part = np.abs(self[start : start + (1 << 16)])
             most = np.maximum(most, part.max(0, initial=0.0, where=np.isfinite(part)))
         types = [np.dtype(kind.to_pandas_dtype()) if _floats(kind) else np.dtype(float) for kind in kinds]
-        return np.array(
-            [float(np.spacing(t.type(m))) * (t.itemsize < 8) for t, m in zip(types, most, strict=True)]
-        )
+        left = np.empty(len(types))
+        for j, (of, m, e) in enumerate(zip(types, most, eps, strict=True)):
+            info = np.finfo(of)
+            e = max(0.0, min(e, float(info.max) - m))
+            step = 2.0 ** (math.frexp(m + e)[1] - 1 - info.nmant)
+            left[j] = max(0.0, e - max(step, float(info.smallest_subnormal)) / 2)
+        return left
 
 
 class TableAnswer(Answer):
@@ -155,7 +175,7 @@ def _own(X: Any, schema: TableSchema) -> TableSchema:
     columns = list(schema.columns)
     news: list[dict[Any, None]] = [{} for _ in columns]
     kinds: list[Any] = [None] * len(columns)
-    for piece in _pieces(X, schema):
+    for piece in _pieces(X, schema) if len(X) else ():
         for j, (column, values) in enumerate(zip(columns, piece, strict=True)):
             if kinds[j] is None and family(values.type) != "null":
                 kinds[j] = values.type
