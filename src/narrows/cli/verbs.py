@@ -42,7 +42,7 @@ def demo(
     out: Annotated[Path, Parameter(help="The folder for the report.")] = Path("narrows-demo"),
     seed: Seed = 0,
 ) -> None:
-    """Train every recipe on real digits and write a report.
+    """Train every recipe for pictures on real digits and write a report.
 
     Takes about a minute and needs no data of yours: it uses the 1,797 handwritten
     digits that scikit-learn ships. Prints one table (recipe, latent size,

@@ -1,4 +1,4 @@
-"""``narrows demo``: every recipe on real digits, one table, one page with pictures."""
+"""``narrows demo``: every recipe for pictures on real digits, one table, one page with pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REPORT, MODEL = "report.html", "variational.safetensors"
 
 
 def run(out: str | os.PathLike[str] = "narrows-demo", seed: int = 0, epochs: int | None = None) -> Path:
-    """Train every recipe on the digits that scikit-learn ships, and write ``out``/report.html.
+    """Train every recipe for pictures on the digits that scikit-learn ships, and write ``out``/report.html.
 
     Prints one table, shows progress on standard error, and keeps the variational model beside the report.
     ``epochs`` replaces the number that each recipe is planned for.
