@@ -134,6 +134,8 @@ class Part(Protocol):
 
     and an attribute ``settled``, False while a warm-up keeps the objective from its final form.  A corruption
     with ``retargets = True`` makes other rows, not worse ones: what it makes of a row is the target, too.
+    One with ``targeted(x, gen)`` says both, what is shown and what is asked for, NaN where it is nothing; its part then
+    has ``hides = True``, so that the likelihood expects gaps.
     A bottleneck part may name in ``late`` those of its parameters that training does not depend on.
 
     Training records a step's operations and replays them, which is faster.  A module of your own is
