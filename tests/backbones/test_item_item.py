@@ -10,6 +10,7 @@ import torch
 import narrows as nw
 from narrows.backbones import MLP, ItemItem, item_weights
 from narrows.backbones._item_weights import _among_items, _among_users, more_rows
+from narrows.backbones._least_squares import item_factors
 from narrows.backbones.item_item import SOFT, log_softplus
 from narrows.contracts import Shapes
 from narrows.net import Net
@@ -190,38 +191,41 @@ def test_there_is_nothing_to_train():
 # Beside a network
 
 
-HYBRID = ItemItem(2.0, 0.25, MLP((5,), "tanh"), ridge=1.5, share=0.3)
+HYBRID = ItemItem(2.0, 0.25, MLP((5,), "tanh"), share=0.3, unseen=0.2, ridge=0.05)
 
 
-def linear_sum(x):
-    """xB and ``share`` of the ridge regression of rows on rows of length 1, without a limit to its rank."""
+def linear_sum(net, x):
+    """xB and ``share`` of the products of vectors of users and of items."""
     b, _ = item_weights(scipy.sparse.csr_array(x), HYBRID.l2, HYBRID.dropout)
-    n = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-6)
-    w = np.linalg.solve(n.T @ n + HYBRID.ridge * np.eye(x.shape[1]), n.T @ x)
-    return x @ b + HYBRID.share * n @ w
+    Y, found = net.encoder.items.numpy(), np.zeros(x.shape)
+    for i, row in enumerate(x):
+        A = (Y * (row + HYBRID.unseen)[:, None]).T @ Y
+        A += HYBRID.ridge * (row.sum() + HYBRID.unseen * len(row)) * np.eye(Y.shape[1])
+        found[i] = Y @ np.linalg.solve(A, Y.T @ row)
+    return x @ b + HYBRID.share * found
 
 
-def test_it_begins_at_the_sum_of_two_closed_forms():
+@pytest.mark.parametrize("latent_dim", [3, 8, 11])
+def test_it_begins_at_the_sum_of_two_linear_models(latent_dim):
     x = clicks(60, 8, seed=5)
     x[4] = 0
-    out = net_of(HYBRID, x, latent_dim=8)(torch.from_numpy(x)).out.detach()
-    y = linear_sum(x)
+    net = net_of(HYBRID, x, latent_dim)
+    out = net(torch.from_numpy(x)).out.detach()
+    y = linear_sum(net, x)
     np.testing.assert_allclose(out.numpy(), log_softplus(torch.from_numpy(y) / SOFT).numpy(), atol=1e-6)
     full = x.any(1)
     assert (np.argsort(out.numpy()[full], 1) == np.argsort(y[full], 1)).all(), "which keeps the order"
+    assert abs(linear_sum(net, x) - x @ item_weights(scipy.sparse.csr_array(x), 2.0, 0.25)[0]).max() > 0.01
 
 
-def test_a_limited_rank_is_the_best_of_its_rank():
+def test_codes_are_the_vectors_of_users():
     x = clicks(60, 8, seed=5)
-    n = x / np.linalg.norm(x, axis=1, keepdims=True)
-    u, s, v = np.linalg.svd(n, full_matrices=False)
-    d = (u.T @ x)[:3] * (s[:3] / (np.square(s[:3]) + HYBRID.ridge))[:, None]
-    y = (
-        x @ item_weights(scipy.sparse.csr_array(x), HYBRID.l2, HYBRID.dropout)[0]
-        + HYBRID.share * n @ v[:3].T @ d
-    )
-    out = net_of(HYBRID, x, latent_dim=3)(torch.from_numpy(x)).out.detach().numpy()
-    np.testing.assert_allclose(out, log_softplus(torch.from_numpy(y) / SOFT).numpy(), atol=1e-4)
+    net = net_of(HYBRID, x, 3)
+    expected = item_factors(scipy.sparse.csr_array(x), 3, 0.2, 0.05, generator(0))
+    torch.testing.assert_close(net.encoder.items, expected, rtol=0, atol=1e-12)
+    z = net.encode(torch.from_numpy(x)).z.detach()
+    torch.testing.assert_close(net.encode(torch.from_numpy(3 * x)).z.detach(), z, rtol=0, atol=1e-12)
+    assert z.std() > 0.05
 
 
 def test_training_moves_all_but_the_linear_map():
@@ -266,6 +270,7 @@ def test_softplus_is_its_logarithm_everywhere():
         ({"l2": -1.0}, "l2=-1.0"),
         ({"l2": float("nan")}, "l2=nan"),
         ({"ridge": 0.0}, "ridge=0.0"),
+        ({"unseen": 0.0}, "unseen=0.0"),
         ({"dropout": 1.0}, "dropout=1.0"),
         ({"dropout": -0.1}, "dropout=-0.1"),
         ({"share": -0.1}, "share=-0.1"),

@@ -12,6 +12,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 
 from narrows.backbones._item_weights import gathered, item_weights, more_rows
+from narrows.backbones._least_squares import fold_in, gram, item_factors
 from narrows.backbones.mlp import MLP
 from narrows.contracts import Shapes, Source
 
@@ -27,33 +28,37 @@ class ItemItem:
     singular vectors of the training rows.  B, whose diagonal is zero, so that no item speaks for itself, is that of
     EASE or EDLAE, see :func:`narrows.backbones.item_weights`.
 
-    With a ``network`` the output is a·ln s(xB + Dz) + g(z), with z = E·x/‖x‖ + h(x/‖x‖): s is a steep softplus, close
-    to max(·, 0), for xB is about how likely an item is, and its logarithm what adds up with logits.  E, D begin as
-    the rank-``latent_dim`` ridge regression of the rows on rows of length 1, ``share`` of it; h, g are the network's
-    halves and begin at zero, a at one.  So training begins at the sum of two closed forms that err differently:
-    long histories speak louder to the first than to the second.  B stays as it is, all else is trained.
+    With a ``network`` the output is a·ln s(xB + Dz) + g(z), with z = u(x) + h(x/‖x‖): s is a steep softplus, close to
+    max(·, 0), for xB is about how likely an item is, and its logarithm what adds up with logits.  u(x) is the vector
+    of what a user has among vectors of items, Y, both by weighted least squares, see
+    :func:`narrows.backbones._least_squares.item_factors`, and D begins as ``share`` of Yᵀ; h, g are the network's
+    halves and begin at zero, a at one.  So training begins at the sum of two linear models that err differently: the
+    first knows pairs of items, the second tastes.  B and Y stay as they are, all else is trained.
 
     ``l2``       how much B is held back; more for more users.
     ``dropout``  in [0, 1): B is held back as if this share of every item were dropped at random (Steck 2020).
     ``network``  an :class:`MLP` or None.
-    ``ridge``    how much D is held back, with ``share`` its part; both beside a network alone.
+    ``share``    what D begins with; this and what follows count beside a network alone.
+    ``unseen``   what an item that a user does not have weighs, where one that he has weighs 1.
+    ``ridge``    how much vectors are held back.
 
     >>> ItemItem(l2=200)
-    ItemItem(l2=200, dropout=0.0, network=None, ridge=2.0, share=0.3)
+    ItemItem(l2=200, dropout=0.0, network=None, share=0.3, unseen=0.1, ridge=0.01)
     """
 
     l2: float = 100.0
     dropout: float = 0.0
     network: Any = None
-    ridge: float = 2.0
     share: float = 0.3
+    unseen: float = 0.1
+    ridge: float = 0.01
     side = "input"
 
     def __post_init__(self) -> None:
-        for name in ("l2", "ridge"):
+        for name, usual in (("l2", 100), ("unseen", 0.1), ("ridge", 0.01)):
             if not getattr(self, name) > 0:
                 raise ValueError(
-                    f"ItemItem got {name}={getattr(self, name)!r}, but needs {name} > 0: pass a number such as 100."
+                    f"ItemItem got {name}={getattr(self, name)!r}, but needs {name} > 0: pass a number such as {usual}."
                 )
         if not 0 <= self.dropout < 1:
             raise ValueError(
@@ -86,7 +91,7 @@ class ItemItem:
         if self.network is None:
             return _Projection(shapes), _Linear(self, shapes)
         h, g = self.network.build(shapes.but(side=None))
-        return _Encoder(h, shapes), _Beside(self, g, shapes)
+        return _Encoder(self, h, shapes), _Beside(self, g, shapes)
 
 
 class _Projection(nn.Module):
@@ -100,11 +105,11 @@ class _Projection(nn.Module):
         self.hidden = (shapes.latent_dim,)
         self.register_buffer("weight", torch.zeros(shapes.latent_dim, shapes.features))
 
-    @torch.no_grad()
-    def prepare(self, net: nn.Module, source: Source, gen: torch.Generator) -> None:
-        _, _, found = factors(gathered(source), len(self.weight), gen)
+    def find(self, rows: Any, gen: torch.Generator) -> None:
+        k = len(self.weight)
+        _, _, v = randomized_svd(rows, min(k, *rows.shape), n_iter=7, random_state=gen.initial_seed() % 2**31)
         self.weight.zero_()
-        self.weight[: len(found)] = found.to(self.weight)
+        self.weight[: len(v)] = torch.from_numpy(np.ascontiguousarray(v)).to(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         return nn.functional.linear(x, self.weight)
@@ -125,8 +130,13 @@ class _Linear(nn.Module):
 
     @torch.no_grad()
     def prepare(self, net: nn.Module, source: Source, gen: torch.Generator) -> None:
-        """Find B."""
-        self._set(*item_weights(gathered(source), self.l2, self.dropout))
+        """Find B, and what the encoder knows of the same rows."""
+        rows = gathered(source)
+        self._set(*item_weights(rows, self.l2, self.dropout))
+        self._set_codes(net.encoder, rows, gen)
+
+    def _set_codes(self, encoder: nn.Module, rows: Any, gen: torch.Generator) -> None:
+        encoder.find(rows, gen)
 
     @torch.no_grad()
     def absorb(self, net: nn.Module, source: Source) -> None:
@@ -153,21 +163,30 @@ class _Linear(nn.Module):
 
 
 class _Encoder(nn.Module):
-    """E·x/‖x‖ + h(x/‖x‖)."""
+    """u(x) + h(x/‖x‖)."""
 
     is_identity = False
     encoded = True
+    replayable = False  # how many entries of a row are not zero differs
 
-    def __init__(self, h: nn.Module, shapes: Shapes):
+    def __init__(self, part: ItemItem, h: nn.Module, shapes: Shapes):
         super().__init__()
         self.hidden = (shapes.latent_dim,)
-        self.scale = shapes.features**-0.5  # keeps weights near 1, where an optimiser's steps are small
-        self.weight = nn.Parameter(torch.zeros(shapes.latent_dim, shapes.features))
+        self.unseen, self.ridge = part.unseen, part.ridge
+        self.register_buffer("items", torch.zeros(shapes.features, shapes.latent_dim))  # Y
         self.h = nn.Sequential(h, zero(nn.Linear(math.prod(h.hidden), shapes.latent_dim)))
 
+    def find(self, rows: Any, gen: torch.Generator) -> None:
+        self.items.copy_(item_factors(rows, self.items.shape[1], self.unseen, self.ridge, gen))
+
+    @torch.no_grad()
+    def folded(self, x: Tensor) -> Tensor:
+        item, counts = x.nonzero()[:, 1], (x != 0).sum(1).tolist()
+        return fold_in(item, counts, self.items, gram(self.items, self.unseen), self.unseen, self.ridge)
+
     def forward(self, x: Tensor) -> Tensor:
-        x = x / torch.linalg.vector_norm(x, dim=1, keepdim=True).clamp(min=NOTHING)
-        return nn.functional.linear(x, self.weight * self.scale) + self.h(x)
+        length = torch.linalg.vector_norm(x, dim=1, keepdim=True).clamp(min=NOTHING)
+        return self.folded(x) + self.h(x / length)
 
 
 class _Beside(_Linear):
@@ -175,38 +194,25 @@ class _Beside(_Linear):
 
     def __init__(self, part: ItemItem, g: nn.Module, shapes: Shapes):
         super().__init__(part, shapes)
-        self.ridge, self.share = part.ridge, part.share
+        self.share = part.share
         self.gain.requires_grad_(True)
-        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer(
+            "scale", torch.ones(())
+        )  # keeps weights near 1, where an optimiser's steps are small
         self.factor = nn.Parameter(torch.zeros(shapes.latent_dim, shapes.features))
         self.g = g
         zero(g.layers[-1])
 
-    @torch.no_grad()
-    def prepare(self, net: nn.Module, source: Source, gen: torch.Generator) -> None:
-        """Find B, E and D."""
-        super().prepare(net, source, gen)
-        rows = gathered(source)
-        lengths = np.sqrt(np.maximum(rows.multiply(rows).sum(1), NOTHING)).reshape(-1, 1)
-        u, s, v = factors(rows.multiply(1 / lengths).tocsr(), len(self.factor), gen)
-        d = torch.from_numpy(rows.T @ u.numpy()).T * (self.share * s / (s**2 + self.ridge))[:, None]
-        net.encoder.weight.zero_()
-        net.encoder.weight[: len(v)] = (v / net.encoder.scale).to(self.weight)
-        self.scale.copy_(d.square().mean().sqrt().clamp(min=NOTHING))
-        self.factor.zero_()
-        self.factor[: len(d)] = (d / self.scale).to(self.weight)
+    def _set_codes(self, encoder: nn.Module, rows: Any, gen: torch.Generator) -> None:
+        super()._set_codes(encoder, rows, gen)
+        start = self.share * encoder.items.T
+        self.scale.copy_(start.square().mean().sqrt().clamp(min=NOTHING))
+        self.factor.copy_(start / self.scale)
 
     def forward(self, z: Tensor, side: Tensor | None = None) -> Tensor:
         assert side is not None
         y = torch.addmm(self.linear(side), z * self.scale, self.factor)
         return self.gain * log_softplus(y / SOFT) + self.g(z)
-
-
-def factors(rows: Any, k: int, gen: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """The first k singular triplets of sparse rows, or as many as there are: (users, k), (k,), (k, items)."""
-    k = min(k, *rows.shape)
-    found = randomized_svd(rows, k, n_iter=7, random_state=gen.initial_seed() % 2**31)
-    return tuple(torch.from_numpy(np.ascontiguousarray(a)) for a in found)
 
 
 def log_softplus(y: Tensor) -> Tensor:

@@ -117,8 +117,8 @@ def ease_hybrid(
 ) -> Autoencoder:
     """A linear map in closed form and a network beside it, trained end to end.
 
-    a·ln s(xB + Dz) + g(z), see :class:`narrows.backbones.ItemItem`: it begins at the sum of two linear models in closed
-    form, Steck's (2020) and a ridge regression, and the network learns what they leave.
+    a·ln s(xB + Dz) + g(z), see :class:`narrows.backbones.ItemItem`: it begins at the sum of two linear models, Steck's
+    (2020) and weighted least squares (Hu, Koren & Volinsky 2008), and the network learns what they leave.
 
     >>> ease_hybrid().backbone.network
     MLP(hidden=(200,), activation='tanh', dropout=0.0, tied=False, input_dropout=0.0)
