@@ -42,7 +42,7 @@ def interactions(users: int, items: int, each: int, seed: int = 0) -> scipy.spar
 
 
 def ours(R: scipy.sparse.csr_array) -> float:
-    """Seconds of the second epoch."""
+    """Seconds of the third epoch: what has to be done once is done by then."""
     ends: list[float] = []
 
     class Clock:
@@ -50,9 +50,9 @@ def ours(R: scipy.sparse.csr_array) -> float:
             ends.append(time.perf_counter())
 
     nw.recipes.mult_vae(
-        max_epochs=2, patience=None, validation_fraction=0.0, batch_size=BATCH, callbacks=(Clock(),)
+        max_epochs=3, patience=None, validation_fraction=0.0, batch_size=BATCH, callbacks=(Clock(),)
     ).fit(R)
-    return ends[1] - ends[0]
+    return ends[2] - ends[1]
 
 
 def cornac(R: scipy.sparse.csr_array) -> float:

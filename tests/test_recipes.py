@@ -137,7 +137,7 @@ def test_vanilla_under_cross_entropy():
         ("ease", {"l2": 7}, {"backbone": ItemItem(7)}),
         ("edlae", {"l2": 7, "dropout": 0.1}, {"backbone": ItemItem(7, 0.1)}),
         ("ease_hybrid", {"noise": 0.3}, {"corruption": Masking(0.3)}),
-        ("ease_hybrid", {"hidden": (9,)}, {"backbone__network": MLP((9,), "tanh")}),
+        ("ease_hybrid", {"hidden": (9,)}, {"backbone__network": MLP((9,), "tanh", sparse=True)}),
     ],
 )
 def test_conveniences_set_parts(recipe, arguments, parameters):

@@ -254,7 +254,8 @@ class Rows(Protocol):
 
     ``spans``            runs [first, last) that are quickly read from their beginning alone, as row groups;
     ``split(fraction)``  numbers of the rows to train on and of those held out, of rows that overlap;
-    ``take(which)``      the rows of these numbers, as they are read themselves.
+    ``take(which)``      the rows of these numbers, as they are read themselves;
+    ``anywhere``         True: arrays of row numbers are read as quickly as slices, and may be asked for.
     """
 
     shape: tuple[int, ...]

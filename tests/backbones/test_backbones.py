@@ -241,6 +241,48 @@ def test_mlp_drops_what_goes_in():
     assert torch.equal(net(rows(5, (6,))).out, net(rows(5, (6,))).out), "in training alone"
 
 
+@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_mlp_passes_over_zeros(share, dtype):
+    """It is the dense layer, with its gradients, on rows with few entries, with none, and with all."""
+    x = rows(7, (30,)).to(dtype) * (torch.rand(7, 30, generator=generator(1)) < share)
+    x[3] = 0
+    nets = [net_of(MLP((6, 4), "tanh", sparse=sparse), (30,)).to(dtype) for sparse in (False, True)]
+    dense, sparse = (net.encoder.layers for net in nets)
+    assert torch.equal(sparse[1].weight, dense[1].weight.T), "it starts where the other does"
+    found = []
+    for net in nets:
+        h = net.encoder(x)
+        grads = torch.autograd.grad(h.square().sum(), list(net.encoder.parameters()))
+        found.append([h, grads[0].T if net is nets[0] else grads[0], *grads[1:]])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b)
+    slopes = []
+    for net in nets:
+        asked = x.clone().requires_grad_()
+        slopes.append(torch.autograd.grad(net.encoder(asked).sum(), asked)[0])
+    torch.testing.assert_close(*slopes)  # of zeros, too
+    assert slopes[0][x == 0].any()
+
+
+def test_mlp_drops_what_is_there():
+    net, x = net_of(MLP((3,), "relu", input_dropout=0.25, sparse=True), (6,)), torch.zeros(4000, 6)
+    x[:, 2] = 2.0
+    with torch.no_grad():
+        net.encoder.layers[1].weight.fill_(1.0)
+    assert torch.equal(net.encoder(x), torch.full((4000, 3), 2.0))
+    net.encoder.layers[1].dropout.gen = generator(0)
+    y = net.encoder(x)[:, 0]
+    assert set(y.unique().tolist()) == {0.0, torch.tensor(2 / 0.75).item()}
+    assert float((y == 0).float().mean()) == pytest.approx(0.25, abs=0.02)
+
+
+@pytest.mark.parametrize("arguments", [{"hidden": ()}, {"hidden": (4,), "tied": True}])
+def test_mlp_passes_over_zeros_in_a_layer_of_its_own(arguments, refused):
+    with refused("sparse=True", "tied=False"):
+        MLP(**arguments, sparse=True)
+
+
 def test_mlp_takes_one_width_bare():
     assert MLP(hidden=5) == MLP(hidden=(5,)) == MLP(hidden=[5])
 

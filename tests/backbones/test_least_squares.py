@@ -85,7 +85,9 @@ def test_neither_company_nor_blocks_matter(block, monkeypatch):
 
 def test_items_are_learned_from_a_part_of_very_many_rows(monkeypatch):
     first = np.arange(300)[:, None] % 2  # half of the users have the first three items, half the others
-    x = scipy.sparse.csr_array(np.where(first == np.repeat([0, 1], 3), clicks(300, 6, seed=5, share=0.8), 0.0))
+    x = scipy.sparse.csr_array(
+        np.where(first == np.repeat([0, 1], 3), clicks(300, 6, seed=5, share=0.8), 0.0)
+    )
     whole = item_factors(x, 2, UNSEEN, RIDGE, generator(0))
     monkeypatch.setattr(_least_squares, "MOST", 100)
     Y = item_factors(x, 2, UNSEEN, RIDGE, generator(0))

@@ -8,7 +8,7 @@ import torch
 
 from narrows import likelihoods
 from narrows.contracts import Shapes
-from narrows.likelihoods import Bernoulli, Laplace, Multinomial, NegativeBinomial, Normal, Poisson
+from narrows.likelihoods import Bernoulli, Laplace, Multinomial, NegativeBinomial, Normal, Poisson, _rows
 from narrows.numerics import generator
 
 PARTS = [
@@ -262,3 +262,22 @@ def test_row_sums_are_those_of_the_entries_with_the_same_gradients(likelihood, s
         assert torch.allclose(a, b, rtol=1e-10, atol=1e-12)
     assert torch.autograd.gradcheck(lambda o: module.row_nll(o, x), (out,))
     assert torch.autograd.gradgradcheck(lambda o: module.row_nll(o, x), (out,))
+
+
+@pytest.mark.parametrize("block", [1, 7, 12, 2**19])
+def test_proportions_are_worked_out_a_few_rows_at_a_time(block, monkeypatch):
+    gen = torch.Generator().manual_seed(0)
+    module = Multinomial().build(Shapes((5,), 2))
+    out = torch.randn(9, 5, generator=gen, requires_grad=True)
+    x = torch.rand(9, 5, generator=gen)
+    monkeypatch.setattr(_rows, "BLOCK", block)
+    rows = module.row_nll(out, x)
+    torch.testing.assert_close(rows, module.nll(out, x).sum(1))
+    once, twice = (torch.autograd.grad(rows.sum(), out, retain_graph=True)[0] for _ in range(2))
+    assert torch.equal(once, twice)
+    torch.testing.assert_close(once, x.sum(1, keepdim=True) * out.softmax(1) - x)
+    with torch.no_grad():
+        assert torch.equal(module.row_nll(out, x), rows)
+    both = torch.stack([out.detach(), 2 * out.detach()])
+    stacked = torch.func.vmap(module.row_nll, (0, None))(both, x)
+    torch.testing.assert_close(stacked, torch.stack([module.row_nll(o, x) for o in both]))

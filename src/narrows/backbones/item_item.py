@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from narrows.backbones._item_weights import gathered, item_weights, more_rows
 from narrows.backbones._least_squares import fold_in, gram, item_factors
+from narrows.backbones._sparse_linear import entries, product
 from narrows.backbones.mlp import MLP
 from narrows.contracts import Shapes, Source
 
@@ -154,12 +155,7 @@ class _Linear(nn.Module):
 
     def linear(self, x: Tensor) -> Tensor:
         """xB as sums of the rows of B that a row has: users have few items, and time goes with how many."""
-        user, item = x.nonzero(as_tuple=True)
-        ends = (x != 0).sum(1).cumsum(0)
-        begins = torch.cat([ends.new_zeros(1), ends[:-1]])
-        return nn.functional.embedding_bag(
-            item, self.weight, begins, mode="sum", per_sample_weights=x[user, item]
-        )
+        return product(*entries(x), self.weight)
 
 
 class _Encoder(nn.Module):

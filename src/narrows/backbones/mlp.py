@@ -10,6 +10,7 @@ from numbers import Integral
 import torch
 from torch import Tensor, nn
 
+from narrows.backbones._sparse_linear import SparseLinear
 from narrows.contracts import Shapes
 from narrows.numerics import Dropout, activation, check_activation, init_layer
 
@@ -24,9 +25,10 @@ class MLP:
     ``tied``        the decoder uses the encoder's weights transposed, with biases of its own
                     (Vincent et al. 2010, section 3.2): half the parameters, and less overfitting.
     ``input_dropout``  share of what the encoder is given that is dropped in training, the rest scaled up.
+    ``sparse``      rows are mostly zeros (what users have, words of texts): the first layer passes over these.
 
     >>> MLP(hidden=(512, 128), activation="gelu")
-    MLP(hidden=(512, 128), activation='gelu', dropout=0.0, tied=False, input_dropout=0.0)
+    MLP(hidden=(512, 128), activation='gelu', dropout=0.0, tied=False, input_dropout=0.0, sparse=False)
     """
 
     hidden: tuple[int, ...] = (256, 64)
@@ -34,6 +36,7 @@ class MLP:
     dropout: float = 0.0
     tied: bool = False
     input_dropout: float = 0.0
+    sparse: bool = False
     side = None
 
     def __post_init__(self) -> None:
@@ -49,6 +52,11 @@ class MLP:
                 raise ValueError(
                     f"MLP got {name}={getattr(self, name)!r}, but needs a share: pass 0 ≤ {name} < 1."
                 )
+        if self.sparse and (self.tied or not hidden):
+            raise ValueError(
+                f"MLP got sparse=True with {'tied=True' if self.tied else 'hidden=()'}, but it is the first hidden"
+                " layer that passes over zeros, with weights of its own: pass tied=False and widths in hidden."
+            )
 
     def build(self, shapes: Shapes) -> tuple[nn.Module, nn.Module]:
         encoder = _Encoder(self, math.prod(shapes.input))
@@ -60,8 +68,15 @@ class _Encoder(nn.Module):
     def __init__(self, part: MLP, features: int):
         super().__init__()
         layers: list[nn.Module] = [nn.Flatten()]
-        layers += [Dropout(part.input_dropout)] if part.input_dropout else []
-        for a, b in pairwise((features, *part.hidden)):
+        widths = (features, *part.hidden)
+        if part.sparse:
+            first = SparseLinear(features, widths[1], part.input_dropout, part.activation)
+            layers += [first, activation(part.activation)]
+            layers += [Dropout(part.dropout)] if part.dropout else []
+            widths = widths[1:]
+        elif part.input_dropout:
+            layers.append(Dropout(part.input_dropout))
+        for a, b in pairwise(widths):
             layers += [init_layer(nn.Linear(a, b), part.activation), activation(part.activation)]
             layers += [Dropout(part.dropout)] if part.dropout else []
         self.layers = nn.Sequential(*layers)

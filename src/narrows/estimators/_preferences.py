@@ -139,7 +139,7 @@ def _hybrid(l2: float, seed: int) -> Autoencoder:
         64,
         input=Counts(transform="none"),
         corruption=Masking(0.5),
-        backbone=ItemItem(l2, 0.25, MLP((200,), "tanh")),
+        backbone=ItemItem(l2, 0.25, MLP((200,), "tanh", sparse=True)),
         likelihood=Multinomial(),
         max_epochs=40,
         batch_size=128,
@@ -152,7 +152,7 @@ def _variational(seed: int) -> Autoencoder:
     return Autoencoder(
         200,
         input=Counts(transform="l2"),
-        backbone=MLP((600,), "tanh", input_dropout=0.5),
+        backbone=MLP((600,), "tanh", input_dropout=0.5, sparse=True),
         bottleneck=Gaussian(beta=0.2, warmup=0.5),
         likelihood=Multinomial(),
         batch_size=128,

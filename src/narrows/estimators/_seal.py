@@ -16,7 +16,7 @@ ENCODING = ("encoder.", "embed.", "corruption.", "penalties.", "bottleneck.proje
 
 # Parameters that parts got since version 1 of the file, and the values that mean what was before: a part that has them
 # decodes as it did.
-NEWER: dict[str, Any] = {"input_dropout": 0.0}
+NEWER: dict[str, Any] = {"input_dropout": 0.0, "sparse": False}
 
 
 def seal(fitted: Fitted, tables: Iterable[Any], linear: Linear) -> str:

@@ -127,8 +127,9 @@ class _Lengths(nn.Module):
         self.missing = shapes.missing
 
     def forward(self, x: Tensor) -> Tensor:
-        x = known(x, self.missing)
-        return x / torch.linalg.vector_norm(x, dim=1, keepdim=True).clamp(min=NOTHING)
+        x = known(x, self.missing)  # a copy: unless somebody differentiates, it can be scaled where it is
+        length = torch.linalg.vector_norm(x, dim=1, keepdim=True).clamp(min=NOTHING)
+        return x / length if x.requires_grad else x.div_(length)
 
 
 class _Logarithms(nn.Module):

@@ -27,6 +27,7 @@ class SparseRows:
 
     dtype = np.dtype(np.float32)
     ndim = 2
+    anywhere = True  # single rows are read as quickly as runs of them
 
     def __init__(self, csr: Any):
         self.matrix = csr.astype(np.float32, copy=False)  # the places are shared, the numbers if they can be

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import hardshrink, softplus
 
 DUST = 1e-30  # a gradient below it moves nothing
+BLOCK = 2**19  # numbers that a processor keeps at hand
 
 
 class SquaredError(torch.autograd.Function):
@@ -69,3 +70,60 @@ class CrossEntropy(torch.autograd.Function):
         out, x = ctx.saved_tensors
         grad = grad.view(-1, *(1,) * (out.ndim - 1))
         return (out.sigmoid() - x) * grad, -out * grad if ctx.needs_input_grad[1] else None
+
+
+class Choice(torch.autograd.Function):
+    """−Σ xⱼ ln softmaxⱼ(out) per row, (batch,), and, if ``keep``, its slopes Σx·softmax(out) − x.
+
+    Both a few rows at a time, so that no other array of the size of ``out`` is ever read or written.
+    """
+
+    @staticmethod
+    def forward(out: Tensor, x: Tensor, keep: bool) -> tuple[Tensor, Tensor]:
+        flat, counts = out.flatten(1), x.flatten(1)
+        rows, slopes = flat.new_empty(len(flat)), torch.empty_like(flat) if keep else flat.new_empty(0)
+        step = max(1, BLOCK // max(1, flat.shape[1]))
+        for start in range(0, len(flat), step):
+            part = slice(start, start + step)
+            mine, total = counts[part], counts[part].sum(1)
+            place = slopes[part] if keep else torch.empty_like(flat[part])
+            e = torch.sub(flat[part], flat[part].amax(1, keepdim=True), out=place)
+            inner = torch.linalg.vecdot(mine, e)
+            norm = e.exp_().sum(1)
+            rows[part] = total * norm.log() - inner
+            if keep:
+                e.mul_((total / norm)[:, None]).sub_(mine)
+        return rows, slopes
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
+        out, x, _ = inputs
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(out, x)
+        ctx.slopes = output[1]
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor | None, _: Any = None) -> tuple[Tensor | None, Tensor | None, None]:
+        if grad is None:
+            return None, None, None
+        out, x = ctx.saved_tensors
+        if torch.is_grad_enabled():  # somebody means to differentiate the gradient: not by way of constants
+            slopes = x.flatten(1).sum(1, keepdim=True) * out.flatten(1).softmax(1) - x.flatten(1)
+            to_out = slopes * grad[:, None]
+        else:  # scaled where they are; who asks again has them worked out again
+            slopes = ctx.slopes if ctx.slopes is not None else Choice.forward(out, x, True)[1]
+            to_out, ctx.slopes = slopes.mul_(grad[:, None]), None
+        to_x = -out.flatten(1).log_softmax(1) * grad[:, None] if ctx.needs_input_grad[1] else None
+        return to_out.view_as(out), None if to_x is None else to_x.view_as(x), None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple, out: Tensor, x: Tensor, keep: bool) -> tuple[tuple, tuple]:
+        """Of several networks: their rows one below another."""
+        each = [
+            t.expand(info.batch_size, *t.shape) if d is None else t.movedim(d, 0)
+            for t, d in zip((out, x), in_dims[:2], strict=True)
+        ]
+        rows, slopes = Choice.apply(*(t.flatten(0, 1) for t in each), keep)
+        rows = rows.view(info.batch_size, -1)
+        return (rows, slopes.view(*rows.shape, -1) if keep else slopes), (0, 0 if keep else None)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from narrows.contracts import Shapes
 from narrows.likelihoods._counts import CountLikelihood
+from narrows.likelihoods._rows import Choice
 
 HALVINGS = 60  # of an interval that holds what the mode's quotients are multiplied with
 DRAWN = 2**24  # numbers that a draw holds at once, at most
@@ -46,6 +47,11 @@ class Multinomial:
 class _Multinomial(CountLikelihood):
     def nll(self, out: Tensor, x: Tensor) -> Tensor:
         return self.observed(x, -self.filled(x) * self.log_proportions(out, x))
+
+    def row_nll(self, out: Tensor, x: Tensor) -> Tensor:
+        if self.missing:
+            return super().row_nll(out, x)
+        return Choice.apply(out, x, torch.is_grad_enabled())[0]
 
     def trials(self) -> int:
         return max(1, round(float(self.depth)))

@@ -22,7 +22,7 @@ def linear(latent_dim: Size = "auto", **keywords: Unpack[Keywords]) -> Autoencod
     analysis: learning from examples without local minima".
 
     >>> linear(latent_dim=2).backbone
-    MLP(hidden=(), activation='relu', dropout=0.0, tied=False, input_dropout=0.0)
+    MLP(hidden=(), activation='relu', dropout=0.0, tied=False, input_dropout=0.0, sparse=False)
     """
     return compose(latent_dim, keywords, backbone=MLP(hidden=()), likelihood=Normal())
 

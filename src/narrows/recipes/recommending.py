@@ -62,7 +62,7 @@ def mult_vae(
         latent_dim,
         keywords,
         input=Counts(transform="l2"),
-        backbone=MLP(hidden, activation="tanh", input_dropout=noise),
+        backbone=MLP(hidden, activation="tanh", input_dropout=noise, sparse=bool(hidden)),
         bottleneck=Gaussian(beta=beta, warmup=warmup),
         likelihood=Multinomial(),
         batch_size=128,
@@ -121,14 +121,14 @@ def ease_hybrid(
     (2020) and weighted least squares (Hu, Koren & Volinsky 2008), and the network learns what they leave.
 
     >>> ease_hybrid().backbone.network
-    MLP(hidden=(200,), activation='tanh', dropout=0.0, tied=False, input_dropout=0.0)
+    MLP(hidden=(200,), activation='tanh', dropout=0.0, tied=False, input_dropout=0.0, sparse=True)
     """
     return compose(
         latent_dim,
         keywords,
         input=Counts(transform="none"),
         corruption=Masking(noise),
-        backbone=ItemItem(l2, dropout, MLP(hidden, activation="tanh")),
+        backbone=ItemItem(l2, dropout, MLP(hidden, activation="tanh", sparse=bool(hidden))),
         likelihood=Multinomial(),
         max_epochs=40,
         batch_size=128,

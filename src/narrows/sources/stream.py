@@ -56,6 +56,9 @@ class Stream:
     def batches(self, size: int, gen: torch.Generator | None = None) -> Iterator[Batch]:
         """All rows once, ``size`` at a time; shuffled by ``gen``, else in their order.  A last batch of a
         single row joins the one before it, as those of rows in memory do."""
+        if gen is not None and getattr(self.rows, "anywhere", False):
+            yield from self._picked(size, gen)
+            return
         left: Tensor | None = None
         seen = 0
         for x in self._buffers(gen):
@@ -69,6 +72,13 @@ class Stream:
             left = x[whole * size :].clone()
         for part in _last(left, size):
             yield Batch(part)
+
+    def _picked(self, size: int, gen: torch.Generator) -> Iterator[Batch]:
+        """Of rows that are as quickly read here and there as one after another."""
+        order = torch.randperm(self.count, generator=gen).numpy()
+        order = np.concatenate([np.arange(a, b) for a, b in self.spans])[order]
+        for part in _last(torch.from_numpy(order), size):
+            yield Batch(self.convert(self.rows[part.numpy()]))
 
     def _buffers(self, gen: torch.Generator | None) -> Iterator[Tensor]:
         """Buffers of rows, the next one being read while one is used."""
