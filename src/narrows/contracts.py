@@ -154,6 +154,9 @@ class Backbone(Protocol):
     ``encoder(x)`` maps (batch, \\*shapes.input) to (batch, \\*encoder.hidden);
     ``decoder(z, side)`` maps (batch, \\*shapes.code) to (batch, \\*shapes.out); it may have
     ``start(level)``, which sets its last biases before training: (row[0],) numbers.
+
+    A part may have ``trained``, False where nothing is left to train after ``prepare``, and ``starts``, True where
+    what it begins with is of use: stopping then counts it as an epoch.
     """
 
     def build(self, shapes: Shapes) -> tuple[nn.Module, nn.Module]: ...

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from narrows.estimators._interactions import columns_of, named
+from narrows.estimators._catalogue import columns_of, named
 from narrows.inputs.lazy import is_lazy
 from narrows.sources.frames import as_frame
 
@@ -44,7 +44,7 @@ def recommended(
 
 def _users(recommender: Any, rows: Any) -> list[Any]:
     """The users in a table, in the order in which they first come; refused where it has nothing of the model's."""
-    fitted, known = recommender._catalogue.columns, recommender.items_
+    fitted, known = recommender.columns_, recommender.items_
     user, item, *value = columns_of(rows.column_names, fitted)
     frame = as_frame(rows)
     items = named(frame, item)
@@ -90,7 +90,7 @@ def _of(recommender: Any, rows: Any, users: Sequence[Any]) -> Any:
     if not isinstance(rows, pa.Table):
         return rows[: len(users)]
 
-    names = named(as_frame(rows), columns_of(rows.column_names, recommender._catalogue.columns)[0])
+    names = named(as_frame(rows), columns_of(rows.column_names, recommender.columns_)[0])
     return rows.filter(pa.array(np.isin(names, np.asarray(users))))
 
 

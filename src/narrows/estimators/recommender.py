@@ -9,8 +9,8 @@ from sklearn.base import TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.estimators import _preferences
+from narrows.estimators._catalogue import Catalogue, Interactions, framed
 from narrows.estimators._fitting import loaded, seed_of
-from narrows.estimators._interactions import Catalogue, Interactions, framed
 from narrows.estimators._task import TaskEstimator, unwrapped
 from narrows.tasks import recommend as recommending
 
@@ -42,6 +42,7 @@ class Recommender(TransformerMixin, TaskEstimator, auto_wrap_output_keys=None): 
     Attributes
     ----------
     items_ : array, the items in the order of columns; numbers where they have no names.
+    columns_ : tuple of the names of a frame's columns for user, item and value, as far as it had them; () for a matrix.
     popularity_ : array (items,), how many users have each.
     tried_ : list of dict, the models that were compared and their NDCG@100 for held-out users.
     ae_ : the fitted autoencoder.
@@ -124,6 +125,11 @@ class Recommender(TransformerMixin, TaskEstimator, auto_wrap_output_keys=None): 
         if not hasattr(self, "_catalogue"):
             raise AttributeError("This Recommender is not fitted yet: call fit(R) first.")
         return self._catalogue.ids(np.arange(self._catalogue.count))
+
+    @property
+    def columns_(self) -> tuple[str, ...]:
+        check_is_fitted(self)
+        return self._catalogue.columns
 
     def transform(self, R: Any) -> np.ndarray:
         """Preferences (users, latent_dim) of users R: codes."""
