@@ -93,7 +93,7 @@ def test_what_users_have_is_left_out_unless_it_is_asked_for(capsys):
         told = json.loads(capsys.readouterr().out)
         assert told["asked"] == 1 and {line["user"] for line in told["lines"]} == {"me"}
         found.append({line["item"] for line in told["lines"]})
-    assert found[1] - found[0] == {FILM} and len(found[1]) == 400
+    assert found[1] - found[0] == {FILM} and len(found[1]) == 399, "nobody likes one of the 400"
 
 
 def test_reasons_are_the_strongest_of_what_a_user_has(capsys):
@@ -146,15 +146,32 @@ def test_items_that_are_alike(capsys):
     assert f"most like '{FILM}'" in said and len(said.splitlines()) == 5
 
 
+def test_evaluate_says_how_good_it_is(capsys):
+    assert main(["evaluate", "m.safetensors", "movies:test"]) == 0
+    said = capsys.readouterr().out
+    assert "ndcg@100" in said and "what is popular" in said and "movies:test" in said
+    assert main(["evaluate", "m.safetensors", "movies:test", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["ndcg@100"] > told["popular_ndcg@100"] and told["users"] > 10
+
+
+@pytest.mark.parametrize("verb", ["transform", "reconstruct", "report", "sample"])
+def test_other_verbs_say_which_one_is_meant(verb, capsys):
+    words = [verb, "m.safetensors"] + (["movies:test"] if verb != "sample" else [])
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "is a recommender" in said and "narrows recommend" in said and said.count("\n") == 1
+
+
 def test_info_of_a_recommender(capsys):
     assert main(["info", "m.safetensors"]) == 0
     said = capsys.readouterr().out
-    assert "Recommender of 1 model" in said and "% of users)" in said
+    assert "Recommender" in said and "at least 4" in said and "edlae" in said and "% of users)" in said
     assert main(["info", "m.safetensors", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["recommends"]
     recommender = nw.load("m.safetensors")
     best = recommender.items_[np.argmax(recommender.popularity_)]
-    assert told["items"] == 400 and told["users"] == recommender.n_users_
+    assert told["items"] == len(recommender.items_) == 399 and told["users"] == recommender.n_users_
     assert told["interactions"] == recommender.popularity_.sum() and told["popular"][0].startswith(best)
     assert main(["info", "b.safetensors"]) == 0
     assert "0 (50% of users)" in capsys.readouterr().out
@@ -185,10 +202,10 @@ def test_ratings_have_no_labels(capsys):
         (["b.safetensors", "--similar", "6"], "none of the 6 items"),
         (["b.safetensors", "--similar", FILM], "none of the 6 items"),
         (["m.safetensors", "movies:test", "--out", "a.npy"], "expected .csv, .parquet or .json"),
-        (["m.safetensors", "other.csv"], "holds none of the 400 items of the model"),
+        (["m.safetensors", "other.csv"], "holds none of the 399 items of the model"),
         (["m.safetensors", "ids.csv"], "pass items of the same type"),
         (["m.safetensors", "worthless.csv"], "no column 'value'"),
-        (["m.safetensors", "new.npz"], "400"),
+        (["m.safetensors", "new.npz"], "399"),
         (["b.safetensors", "ids.csv"], "fitted on a matrix with 6 items"),
         (["ae.safetensors", "new.npz"], "narrows fit DATA --task recommend"),
     ],

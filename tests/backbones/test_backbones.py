@@ -28,6 +28,7 @@ from narrows.contracts import Shapes
 from narrows.net import Net
 from narrows.numerics import ACTIVATIONS, generator, seeded
 from narrows.spec import Spec
+from narrows.training.settings import depth
 
 TABLE = [
     (MLP(hidden=()), (6,)),
@@ -271,10 +272,18 @@ def test_mlp_drops_what_is_there():
     with torch.no_grad():
         net.encoder.layers[1].weight.fill_(1.0)
     assert torch.equal(net.encoder(x), torch.full((4000, 3), 2.0))
+    assert torch.equal(net.encoder(x[:0]), torch.empty(0, 3))
     net.encoder.layers[1].dropout.gen = generator(0)
     y = net.encoder(x)[:, 0]
     assert set(y.unique().tolist()) == {0.0, torch.tensor(2 / 0.75).item()}
     assert float((y == 0).float().mean()) == pytest.approx(0.25, abs=0.02)
+
+
+def test_mlp_passes_over_zeros_with_dropout_and_as_many_layers():
+    dense, sparse = (net_of(MLP((6, 4), dropout=0.3, sparse=sparse), (30,)) for sparse in (False, True))
+    kinds = [[type(m).__name__ for m in net.encoder.layers] for net in (dense, sparse)]
+    assert kinds[1] == ["SparseLinear" if i == 1 else name for i, name in enumerate(kinds[0])]
+    assert kinds[0].count("Dropout") == 2 and depth(dense) == depth(sparse)
 
 
 @pytest.mark.parametrize("arguments", [{"hidden": ()}, {"hidden": (4,), "tied": True}])

@@ -226,6 +226,10 @@ def test_codes_are_the_vectors_of_users():
     z = net.encode(torch.from_numpy(x)).z.detach()
     torch.testing.assert_close(net.encode(torch.from_numpy(3 * x)).z.detach(), z, rtol=0, atol=1e-12)
     assert z.std() > 0.05
+    factor = net.decoder.factor.detach()
+    assert float(factor.square().mean().sqrt()) == pytest.approx(1, abs=1e-6), (
+        "as large as steps are made for"
+    )
 
 
 def test_training_moves_all_but_the_linear_map():

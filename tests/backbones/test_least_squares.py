@@ -83,6 +83,14 @@ def test_neither_company_nor_blocks_matter(block, monkeypatch):
     torch.testing.assert_close(users_of(x[4:5], Y), whole[4:5], rtol=0, atol=1e-14)
 
 
+def test_that_part_is_from_everywhere(monkeypatch):
+    """Of rows in order of what they have the first would know half of the items."""
+    x = np.kron(np.eye(2), np.ones((100, 3)))
+    monkeypatch.setattr(_least_squares, "MOST", 50)
+    Y = item_factors(scipy.sparse.csr_array(x), 2, UNSEEN, RIDGE, generator(0))
+    assert (Y.norm(dim=1) > 0.1).all()
+
+
 def test_items_are_learned_from_a_part_of_very_many_rows(monkeypatch):
     first = np.arange(300)[:, None] % 2  # half of the users have the first three items, half the others
     x = scipy.sparse.csr_array(

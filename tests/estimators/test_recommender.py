@@ -3,6 +3,7 @@
 import pickle
 import warnings
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.estimator_checks import check_estimator
 
 import narrows as nw
-from narrows.estimators import _preferences
+from narrows.estimators import _judge, _preferences
 from narrows.tasks import recommend as tasks
 
 USERS, ITEMS = 90, 14
@@ -130,6 +131,59 @@ def test_matrices_of_any_kind_mean_the_same(make, dtype):
     recommender = nw.Recommender(SMALL["ease"]).fit(make(R.astype(dtype)))
     same(recommender.recommend(make(NEW.astype(dtype)), 3), expected)
     assert recommender.n_features_in_ == ITEMS and recommender.items_.tolist() == list(range(ITEMS))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_matrices_out_of_order_are_read_and_left_as_they_are(dtype, frozen):
+    """Places out of order, entries twice, zeros that are stored."""
+    data = np.array([5, 1, 0, 2, 2, 5, 5], dtype)
+    parts = data, np.array([2, 0, 1, 1, 1, 3, 0], np.int32), np.array([0, 3, 6, 7], np.int32)
+    given = scipy.sparse.csr_array(parts, shape=(3, 4))
+    before = [a.copy() for a in (given.data, given.indices, given.indptr)]
+    for a in (given.data, given.indices, given.indptr):
+        a.flags.writeable = not frozen
+    dense = np.array([[1, 0, 5, 0], [0, 4, 0, 5], [5, 0, 0, 0]], float)
+    sparse, plain = (nw.Recommender(SMALL["ease"], at_least=4).fit(x) for x in (given, dense))
+    assert sparse.popularity_.tolist() == plain.popularity_.tolist() == [1, 1, 1, 1]
+    same(sparse.recommend(given, k=4), plain.recommend(dense, k=4))
+    same(sparse.partial_fit(given).recommend(given, k=4), plain.partial_fit(dense).recommend(dense, k=4))
+    for a, b in zip((given.data, given.indices, given.indptr), before, strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", ["score", "because"])
+def test_columns_of_answers_are_no_names_of_items(name, refused):
+    frame = pd.DataFrame({"user": [1, 2, 1], name: ["a", "b", "b"]})
+    with refused(repr(name), "such as item"), warnings.catch_warnings(action="ignore"):
+        nw.Recommender(SMALL["ease"]).fit(frame)
+
+
+def test_large_numbers_stay_what_they_are():
+    ids = np.array([2**63 + 2, 2**63 + 1, 5], np.uint64)
+    recommender = nw.Recommender(SMALL["ease"]).fit(pd.DataFrame({"user": [1, 1, 2], "item": ids}))
+    assert sorted(recommender.items_.tolist()) == sorted(map(str, ids.tolist()))
+
+
+def test_it_says_how_good_it_is(fitted):
+    found = fitted["ease"].evaluate(NEW)
+    fold = tasks.folded(scipy.sparse.csr_array(NEW), random_state=0)
+    ids, _ = fitted["ease"].recommend(fold.seen, k=ITEMS)
+    assert found["ndcg@100"] == pytest.approx(np.nanmean(tasks.ndcg(ids, fold.held, ITEMS)), abs=1e-12)
+    assert found["users"] == (NEW.sum(1) >= 5).sum()
+    popular = tasks.popular(scipy.sparse.csr_array(R), fold.seen, ITEMS)
+    expected = np.nanmean(tasks.recall(popular, fold.held, ITEMS))
+    assert found["popular_recall@20"] == pytest.approx(expected, abs=1e-12)
+    assert found["ndcg@100"] > found["popular_ndcg@100"] and found["coverage@20"] == 1
+    with pytest.raises(ValueError, match="5 or more"):
+        fitted["ease"].evaluate(NEW[:, :] * (np.arange(ITEMS) < 3))
+
+
+def test_of_one_item_none_is_alike():
+    ids, scores = nw.Recommender(nw.recipes.ease(1)).fit(np.ones((5, 1))).similar_items(k=3)
+    assert ids.tolist() == [[-1, -1, -1]] and np.isneginf(scores).all()
+    ids, scores = nw.Recommender(SMALL["ease"]).fit(R).similar_items([0], k=ITEMS + 5)
+    assert sorted(ids[0, : ITEMS - 1]) == list(range(1, ITEMS)) and (ids[0, ITEMS - 1 :] == -1).all()
 
 
 def test_all_interactions_count_alike_and_matrices_stay_as_they_are():
@@ -253,11 +307,78 @@ def test_values_of_frames_are_found_by_name():
 
 def test_columns_may_have_any_names_in_the_order_user_item():
     frame = pd.DataFrame(interactions(R)).set_axis(["who", "what"], axis=1)
-    answer = nw.Recommender(SMALL["ease"]).fit(frame).recommend(frame.iloc[:30], k=1)
-    assert list(answer.columns) == ["who", "what", "score"]
+    with pytest.warns(UserWarning, match="'who' was taken for users and 'what' for items"):
+        recommender = nw.Recommender(SMALL["ease"]).fit(frame)
+    answer = recommender.recommend(frame.iloc[:30], k=1)
+    assert list(answer.columns) == ["who", "what", "score"] and recommender.columns_ == ("who", "what")
     turned = frame[["what", "who"]].rename(columns={"what": "item", "who": "user"})
     again = nw.Recommender(SMALL["ease"]).fit(turned).recommend(turned.iloc[:30], k=1)
     assert np.array_equal(answer.to_numpy(), again.to_numpy())
+
+
+def test_a_frame_of_many_other_columns_is_no_list_of_interactions(refused):
+    wide = pd.DataFrame(R).set_axis([f"film {i}" for i in range(R.shape[1])], axis=1)
+    with refused("'film 0', 'film 1', 'film 2', 'film 3' and", "R.to_numpy()"):
+        nw.Recommender(SMALL["ease"]).fit(wide)
+
+
+def test_of_ratings_the_last_holds_and_counts_are_summed():
+    frame = pd.DataFrame({"user": [1, 1, 2, 2, 3, 3], "item": list("aaabbb"), "rating": [2, 2, 5, 5, 5, 3]})
+    liked = nw.Recommender(SMALL["ease"], at_least=4).fit(frame)
+    assert liked.items_.tolist() == ["a", "b"] and liked.popularity_.tolist() == [1, 1]
+    often = nw.Recommender(SMALL["ease"], at_least=4).fit(frame.rename(columns={"rating": "plays"}))
+    assert often.popularity_.tolist() == [2, 2]
+    twice = nw.Recommender(SMALL["ease"]).fit(pd.concat([frame, frame]).drop(columns="rating"))
+    assert twice.popularity_.tolist() == [2, 2]
+
+
+def test_what_nobody_has_is_no_item_of_a_frame_and_says_nothing_in_a_matrix():
+    frame = pd.DataFrame(interactions(R)).assign(rating=5)
+    frame = pd.concat([frame, pd.DataFrame({"user": [3], "movieId": [99_999], "rating": [1]})])
+    recommender = nw.Recommender(SMALL["ease"], at_least=4).fit(frame)
+    assert 99_999 not in recommender.items_
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it does not count for whom is asked about either
+        recommender.recommend(frame[frame["user"] == 3], k=2)
+    x = np.hstack([R, np.zeros((len(R), 1))])
+    alone = np.eye(x.shape[1])[-1:]
+    for name in SMALL:
+        recommender = nw.Recommender(SMALL[name]).fit(x)
+        ids, _ = recommender.recommend(alone, k=3)
+        assert ids[0].tolist() == np.argsort(-recommender.popularity_, kind="stable")[:3].tolist()
+        near, scores = recommender.similar_items([x.shape[1] - 1, 0], k=2)
+        assert near[0].tolist() == [-1, -1] and np.isneginf(scores[0]).all() and (near[1] >= 0).all()
+
+
+@pytest.mark.parametrize("gap", [None, np.nan])
+def test_a_user_without_items_is_a_row_without_an_item(gap):
+    recommender = nw.Recommender(SMALL["ease"]).fit(pd.DataFrame(interactions(R)))
+    asked = pd.DataFrame({"user": ["a", "b", "b"], "movieId": [gap, -20, gap]})
+    got = recommender.recommend(asked, k=2)
+    alone = recommender.recommend(asked.iloc[[1]].astype({"movieId": int}), k=2)
+    assert (
+        got["user"].tolist() == ["a", "a", "b", "b"]
+        and got.iloc[2:]["movieId"].tolist() == alone["movieId"].tolist()
+    )
+    popular = recommender.items_[np.argsort(-recommender.popularity_, kind="stable")[:2]]
+    assert got["movieId"].tolist()[:2] == popular.tolist()
+    with pytest.raises(ValueError, match="gaps"):
+        nw.Recommender(SMALL["ease"]).fit(asked)
+
+
+def test_interactions_are_what_split_divides():
+    frame = pd.DataFrame(interactions(R, items=WORDS))
+    matrix, users, items = nw.tasks.recommend.interactions(frame)
+    assert matrix.shape == (len(users), len(items)) and np.array_equal(
+        matrix.toarray(), R[users // 7 - (users // 7).min()]
+    )
+    assert nw.tasks.recommend.split(matrix, least=2).train.shape[1] == len(items)
+    with pytest.raises(TypeError, match="interactions"):
+        nw.tasks.recommend.split(frame)
+    with pytest.raises(TypeError, match="collect"):
+        import polars as pl
+
+        nw.Recommender(SMALL["ease"]).fit(pl.from_pandas(frame).lazy())
 
 
 def test_unknown_items_are_left_out_which_is_said():
@@ -437,6 +558,7 @@ def tried():
     patch.setattr(
         _preferences, "_variational", lambda seed: clone(SMALL["mult_vae"]).set_params(random_state=seed)
     )
+    patch.setattr(_preferences, "ALONE", 300)
     hybrid = SMALL["ease_hybrid"]
     patch.setattr(_preferences, "_hybrid", lambda l2, seed: clone(hybrid).set_params(random_state=seed))
     yield nw.Recommender(validation_fraction=0.2).fit(clicks(300))
@@ -452,6 +574,39 @@ def test_the_best_for_held_out_users_is_taken(tried):
         assert f"l2={tried.ae_.backbone.l2:g}" in best
     assert tried.ae_.fitted_.training["rows"] == tried.n_users_, "fitted on all users, with those held out"
     assert tried.ae_.callbacks == ()
+
+
+def test_few_users_are_not_asked_of_a_network_alone(monkeypatch):
+    monkeypatch.setattr(_preferences, "_hybrid", lambda l2, seed: clone(SMALL["ease_hybrid"]))
+    names = [row["model"] for row in nw.Recommender(validation_fraction=0.2).fit(clicks(299)).tried_]
+    assert len(names) == 5 and "mult_vae" not in names
+    monkeypatch.setattr(_preferences, "CLOSED", ITEMS - 1)
+    monkeypatch.setattr(_preferences, "_variational", lambda seed: clone(SMALL["mult_vae"]))
+    many = nw.Recommender(validation_fraction=0.2).fit(clicks(299))
+    assert [row["model"] for row in many.tried_] == ["mult_vae"]
+
+
+@pytest.mark.parametrize(("later", "kept"), [(0.01, 0), (0.2, 2)])
+def test_a_start_that_is_of_use_gives_way_to_what_is_surely_better(later, kept, monkeypatch):
+    """By two standard errors: 0.01 is within them, whatever epoch it comes in."""
+    rng, net = np.random.default_rng(0), torch.nn.Linear(1, 1)
+    start = rng.random(50)
+    curves = iter([start, start - 0.1, start + later + rng.normal(0, 0.1, 50), start])
+    monkeypatch.setattr(_judge, "ranked", lambda net, fold: next(curves))
+    judge = _judge.Judge(None, start=True)
+    state = SimpleNamespace(net=net, settings=SimpleNamespace(patience=None, max_epochs=3), stop=False)
+    judge.on_fit_start(state)
+    for epoch in range(3):
+        torch.nn.init.constant_(net.weight, epoch + 1.0)
+        judge.on_epoch_end(state)
+    assert judge.best == kept
+    judge.on_fit_end(state)
+    assert state.kept == kept and (not kept or float(net.weight.detach()) == kept)
+
+
+def test_no_epoch_at_all_where_the_start_is_best():
+    recommender = nw.Recommender(SMALL["ease_hybrid"]).fit(R[:20])
+    assert recommender.ae_.history_ == []
 
 
 @pytest.mark.parametrize("name", ["ease_hybrid", "mult_vae"])

@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 import narrows as nw
 from narrows.contracts import Shapes
 from narrows.inputs import Counts, Text
-from narrows.inputs.counts import CountsSchema
+from narrows.inputs.counts import CountsSchema, embedding
 from narrows.inputs.schemas import infer, schema_from_json
 from narrows.inputs.sparse import SparseRows
 from narrows.inputs.text import TextSchema
@@ -379,3 +379,9 @@ def test_a_model_of_texts_is_saved_with_its_words(tmp_path):
     assert again.n_features_in_ == ae.n_features_in_ == 1
     assert np.array_equal(again.transform(TEXTS), ae.transform(TEXTS))
     assert ae.reconstruct(TEXTS).shape == (4, len(ae.fitted_.schema.names))
+
+
+def test_lengths_can_be_differentiated():
+    module = embedding("l2", Shapes(row=(4,), latent_dim=1))
+    x = torch.tensor([[1.0, 2.0, 0.5, 2.0], [3.0, 0.2, 4.0, 1.0]], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(module, (x,)) and torch.equal(module(x.detach()), module(x).detach())

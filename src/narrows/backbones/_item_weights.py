@@ -58,7 +58,8 @@ def _among_users(X: Any, loads: np.ndarray) -> np.ndarray:
     scaled = X.multiply(1 / loads[None, :]).tocsr()
     among = inverse(np.asfortranarray((scaled @ X.T).toarray() + np.eye(X.shape[0])))
     wide = scaled.toarray()
-    C = -(wide.T @ (among @ wide))
+    C = wide.T @ (among @ wide)
+    np.negative(C, out=C)
     C[np.diag_indices_from(C)] += 1 / loads
     return C
 

@@ -24,6 +24,7 @@ class SparseLinear(nn.Module):
     """
 
     replayable = False  # how many entries of a row are not zero differs
+    weight_layer = True  # as nn.Linear is one
 
     def __init__(self, features: int, width: int, dropout: float, follows: str):
         super().__init__()
@@ -47,7 +48,7 @@ def entries(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     at = torch.from_numpy(np.flatnonzero(bits.numpy() != 0)) if quick else bits.nonzero()[:, 0]
     row = at // x.shape[1]
     ends = torch.bincount(row, minlength=len(x)).cumsum(0)
-    return flat[at], at - row * x.shape[1], torch.cat([ends.new_zeros(1), ends[:-1]])
+    return flat[at], at - row * x.shape[1], torch.cat([ends.new_zeros(1), ends])[:-1]
 
 
 def product(values: Tensor, item: Tensor, begins: Tensor, weight: Tensor) -> Tensor:

@@ -141,7 +141,7 @@ class _Linear(nn.Module):
 
     @torch.no_grad()
     def absorb(self, net: nn.Module, source: Source) -> None:
-        """Make B what it would be if these rows had been there, too."""
+        """Make B what it would be if these rows had been there, too; what holds it back stays as it was."""
         both = (t.double().cpu().numpy() for t in (self.weight, self.pivots))
         self._set(*more_rows(*both, gathered(source)))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from narrows.cli.options import Json, check_model, count_for, load_autoencoder, read_data
+from narrows.cli.options import Json, autoencoder_in, check_model, count_for, load_model, read_data
 from narrows.cli.verbs import Data, Model
 
 
@@ -46,6 +46,9 @@ def evaluate(
     ln n of n rows, so pass many; aggregate_gap, rate less that, is how far all codes
     together are from the prior that samples are drawn from.
 
+    Of a recommender: how well a fifth of the items of each user is found, given the
+    others, with what is popular beside it. Its users should be new to the model.
+
     For example:
 
         narrows evaluate m.safetensors digits:test
@@ -58,9 +61,28 @@ def evaluate(
     check_model(model)
     rows = read_data(data)
     y = None if labels is None else read_labels(labels, rows)[0]
-    fitted = load_autoencoder(model)
+    given = load_model(model)
+    if type(given).__name__ == "Recommender":
+        _recommendations(given, rows, f"{model} on {' '.join(data)}", json)
+        return
+    fitted = autoencoder_in(given, model)
     metrics = fitted.evaluate(rows, y, full=full)
     if json:
         tables.print_json(metrics)
     else:
         tables.print_metrics(metrics, f"{model} on {' '.join(data)}, {count_for(fitted, rows)} rows")
+
+
+def _recommendations(recommender: Any, rows: Any, title: str, json: bool) -> None:
+    from narrows.cli import tables
+
+    metrics = recommender.evaluate(rows)
+    if json:
+        tables.print_json(metrics)
+        return
+    lines = [
+        {"": name, "recommender": value, "what is popular": metrics[f"popular_{name}"]}
+        for name, value in metrics.items()
+        if f"popular_{name}" in metrics
+    ]
+    tables.print_columns(lines, f"{title}, {metrics['users']:.0f} users")

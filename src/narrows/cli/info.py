@@ -96,7 +96,7 @@ def summary(document: dict[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if task is not None:
         several = 1 + len(task["others"])
-        facts["task"] = f"{task['face']} of {several} model{'s, the first of them:' if several > 1 else ':'}"
+        facts["task"] = task["face"] + (f" of {several} models, the first of them:" if several > 1 else "")
     facts |= {choice: said(part) for choice, part in spec.items() if part not in (None, [])}
     schema = document["schema"]
     names = document["names"] or [column["name"] for column in schema.get("columns", ())]

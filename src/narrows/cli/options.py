@@ -94,6 +94,11 @@ def load_autoencoder(name: str) -> Autoencoder:
 
 def autoencoder_in(found: Any, name: str) -> Autoencoder:
     """The one autoencoder of a model, or estimator of a task, that stood in the file ``name``."""
+    if type(found).__name__ == "Recommender":
+        raise ValueError(
+            f"'{name}' is a recommender, but an autoencoder of rows was expected; use 'narrows recommend', or 'narrows"
+            " evaluate' for how good it is."
+        )
     models = getattr(found, "models_", (found,))
     if len(models) > 1:
         verb = next(verb for verb, task in TASKS.items() if task == type(found).__name__)

@@ -143,10 +143,14 @@ def _alike(recommender: Any, words: Sequence[str], k: int) -> dict[str, list[Any
     known = recommender.items_
     items = [_item(word, known) for word in words]
     ids, scores = recommender.similar_items(items, k)
+    there = scores > -float("inf")
+    for item, found in zip(items, there.any(1), strict=True):
+        if not found:
+            raise ValueError(f"--similar '{item}' is an item that nobody had in training; ask about another.")
     return {
-        "item": [item for item in items for _ in range(ids.shape[1])],
-        "similar": ids.ravel().tolist(),
-        "score": scores.ravel().tolist(),
+        "item": [item for item, found in zip(items, there, strict=True) for _ in range(found.sum())],
+        "similar": ids[there].tolist(),
+        "score": scores[there].tolist(),
     }
 
 
@@ -155,7 +159,7 @@ def _item(word: str, known: Any) -> Any:
     number = known.dtype.kind in "iu" and word.isdecimal()
     item = int(word) if number else word
     if number != (known.dtype.kind in "iu") or not (known == item).any():
-        close = get_close_matches(word, map(str, known), n=1)
+        close = [] if number else _close(word, known)
         hint = (
             f"did you mean '{close[0]}'?"
             if close
@@ -163,6 +167,12 @@ def _item(word: str, known: Any) -> Any:
         )
         raise ValueError(f"--similar '{word}' is none of the {len(known)} items of the model; {hint}")
     return item
+
+
+def _close(word: str, known: Any) -> list[str]:
+    """The name that is most like a word, whatever is written large."""
+    names = {str(name).lower(): str(name) for name in known}
+    return [names[name] for name in get_close_matches(word.lower(), names, n=1)]
 
 
 def _few(k: int) -> int:

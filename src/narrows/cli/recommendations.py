@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from narrows.estimators._catalogue import columns_of, named
 from narrows.inputs.lazy import is_lazy
 from narrows.sources.frames import as_frame
+from narrows.tasks.columns import columns_of, named
 
 REASONS = 3  # items that are named for one
 STRONG = 0.5  # of the strongest reason: what is weaker is not named beside it
@@ -45,11 +45,12 @@ def recommended(
 def _users(recommender: Any, rows: Any) -> list[Any]:
     """The users in a table, in the order in which they first come; refused where it has nothing of the model's."""
     fitted, known = recommender.columns_, recommender.items_
-    user, item, *value = columns_of(rows.column_names, fitted)
+    with warnings.catch_warnings(action="ignore"):  # the model says what it takes them for
+        user, item, *value = columns_of(rows.column_names, fitted)
     frame = as_frame(rows)
-    items = named(frame, item)
+    items = named(frame.drop_nulls(item), item)
     # Of a model of a matrix, and of items of another type, the model itself says what is wrong.
-    if fitted and items.dtype.kind == known.dtype.kind and not np.isin(items, known).any():
+    if fitted and items.size and items.dtype.kind == known.dtype.kind and not np.isin(items, known).any():
         raise ValueError(
             f"column '{item}' of DATA holds none of the {len(known)} items of the model, such as '{known[0]}'; give a"
             f" table with the columns {', '.join(fitted[:2])}, as the fit's were."
@@ -90,7 +91,8 @@ def _of(recommender: Any, rows: Any, users: Sequence[Any]) -> Any:
     if not isinstance(rows, pa.Table):
         return rows[: len(users)]
 
-    names = named(as_frame(rows), columns_of(rows.column_names, recommender.columns_)[0])
+    with warnings.catch_warnings(action="ignore"):
+        names = named(as_frame(rows), columns_of(rows.column_names, recommender.columns_)[0])
     return rows.filter(pa.array(np.isin(names, np.asarray(users))))
 
 

@@ -37,7 +37,11 @@ def known(path: str, document: Mapping[str, Any]) -> dict[str, Any]:
     except (SafetensorError, OSError) as error:
         raise damaged(path, str(error)) from None
     best = np.argsort(-popularity, kind="stable")[:POPULAR]
+    at_least, tried = document["task"]["params"].get("at_least"), own["tried"]
     return {
+        **({"an interaction": f"at least {at_least:g}"} if at_least is not None else {}),
+        **({"columns": list(own["columns"])} if own["columns"] else {}),
+        **({"tried": [f"{row['model']} {row['ndcg@100']:.4f}" for row in tried]} if tried else {}),
         "users": own["users"],
         "items": len(popularity),
         "interactions": int(popularity.sum()),

@@ -99,7 +99,7 @@ def _table() -> Table:
 
 def _print(title: str, table: Table) -> Console:
     """The title on a line of its own: as part of the table it would be broken to the table's width."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     console.print(title, style="bold", markup=False)
     console.print(table)
     return console

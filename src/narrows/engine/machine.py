@@ -46,11 +46,15 @@ def rounds_products(net: nn.Module, rows: int, precision: str) -> bool:
     """
     if precision != "auto" or next(net.parameters()).device.type != "cpu" or not _has_bfloat16():
         return False
-    sizes = [m.weight.numel() for m in net.modules() if isinstance(m, nn.Linear)]
+    sizes = [m.weight.numel() for m in net.modules() if _is_layer(m)]
     # Convolutions lose by it, and there is one switch for all.
     if any(isinstance(m, nn.modules.conv._ConvNd) for m in net.modules()):
         return False
     return bool(sizes) and rows * sum(sizes) / len(sizes) >= LARGE_PRODUCT
+
+
+def _is_layer(m: nn.Module) -> bool:
+    return isinstance(m, nn.Linear) or getattr(m, "weight_layer", False)
 
 
 def _has_bfloat16() -> bool:

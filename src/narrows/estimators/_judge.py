@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,9 +31,10 @@ class Judge:
     curves: list[np.ndarray] = field(default_factory=list)
     best: int = -1
     turned: int = 0
+    kept: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def on_fit_start(self, state: Any) -> None:
-        self.curves, self.best, self.turned = [], -1, 0
+        self.curves, self.best, self.turned, self.kept = [], -1, 0, {}
         self._look(state.net)
 
     def on_epoch_end(self, state: Any) -> None:
@@ -65,23 +65,33 @@ class Judge:
             better = first or np.nanmean(found) > np.nanmean(self.curves[self.best])
         if better:
             self.best = len(self.curves) - 1
-            self.kept = copy.deepcopy(net.state_dict())
+            self.kept = copied(net, self.kept)
+
+
+def copied(net: Any, known: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A copy of a network's tensors; those that are as they are ``known`` are not copied again, for a linear map among
+    items is large and stays what it is."""
+    found = {}
+    for name, t in net.state_dict().items():
+        same = name in known and torch.equal(known[name], t)
+        found[name] = known[name] if same else t.clone()
+    return found
 
 
 @dataclass(eq=False)
 class Until:
-    """A callback that ends training after so many epochs, and keeps the weights of that moment."""
+    """A callback that ends training after so many epochs, or before the first, and keeps the weights of that moment."""
 
     epoch: int
 
     def on_fit_start(self, state: Any) -> None:
-        self.done = 0
-        self.kept = copy.deepcopy(state.net.state_dict())
+        self.done, state.stop = 0, self.epoch == 0
+        self.kept = copied(state.net, {})
 
     def on_epoch_end(self, state: Any) -> None:
         self.done += 1
         if self.done == self.epoch:
-            self.kept = copy.deepcopy(state.net.state_dict())
+            self.kept = copied(state.net, self.kept)
         state.stop = state.stop or self.done >= self.epoch
 
     def on_fit_end(self, state: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +22,8 @@ from narrows.tasks.splitting import Folded, split
 
 FEWEST = 30  # held-out users that say anything
 MOST = 2_000  # held-out users that say enough
-CLOSED = 20_000  # items, or users, up to which a closed form is tried: its time goes with the cube
+CLOSED = 20_000  # items up to which a closed form is tried: it takes some ten arrays of items × items
+ALONE = 2_000  # users from which on a network by itself is tried: of fewer it learns less than a linear model
 REFITTED = 50_000  # users up to which a network is trained again, on all of them
 L2 = (30.0, 100.0, 300.0, 1000.0)
 
@@ -33,34 +35,60 @@ def fitted(
     if ae is not None and hasattr(ae, "fitted_"):
         return ae, []
     train, fold = _apart(users, share, seed)
+    say = Teller(verbose, 0 if fold is None else len(fold.users))
     if ae is not None:
+        if _trains(ae):
+            say.begin("training, then once more on all users" if fold is not None else "training")
         model, score = _trained(ae, users, train, fold)
+        say.end(score)
         return model, [] if score is None else [{"model": "ae", "ndcg@100": score}]
     if fold is None:
         return _trained(_linear(100.0, 0.25, seed), users, users, None)[0], []
     tried, best = [], None
     for name, candidate in _candidates(users, train, fold, seed, tried):
+        say.begin(name)
         model, score = _judged(candidate, train, fold)
+        say.end(score)
         tried.append({"model": name, "ndcg@100": score})
-        if verbose:
-            told = f"{name}: NDCG@100 {score:.4f} of {len(fold.users)} held-out users"
-            print(told, file=sys.stderr)
         if best is None or score > best[0]:
-            best = score, candidate, model
-    _, candidate, model = best
-    return _again(candidate, model, users), tried
+            best = score, candidate, model, name
+    _, candidate, model, name = best
+    say.begin(f"{name} on all {users.shape[0]} users")
+    model = _again(candidate, model, users)
+    say.end(None)
+    return model, tried
+
+
+class Teller:
+    """Says on stderr what is being done, when it begins, and what came of it."""
+
+    def __init__(self, verbose: int, held: int):
+        self.verbose, self.held, self.began = verbose, held, 0.0
+
+    def begin(self, what: str) -> None:
+        self.began = time.perf_counter()
+        if self.verbose:
+            print(f"{what} … ", end="", file=sys.stderr, flush=True)
+
+    def end(self, score: float | None) -> None:
+        seconds = time.perf_counter() - self.began
+        if self.verbose and self.began:
+            found = "" if score is None else f"NDCG@100 {score:.4f} of {self.held} held-out users, "
+            print(f"{found}{seconds:.0f} s", file=sys.stderr, flush=True)
 
 
 def _candidates(
     users: Any, train: Any, fold: Folded, seed: int, tried: list[dict[str, Any]]
 ) -> Iterator[tuple[str, Autoencoder]]:
     """Models by name: linear ones of several strengths, then a network beside the best, and one alone."""
-    if min(users.shape) <= CLOSED and users.shape[1] <= 2 * CLOSED:
+    closed = users.shape[1] <= CLOSED
+    if closed:
         for l2 in L2:
             yield f"edlae(l2={l2:g})", _linear(l2, 0.25, seed)
         l2 = L2[int(np.argmax([row["ndcg@100"] for row in tried]))]
         yield f"ease_hybrid(l2={l2:g})", _hybrid(l2, seed)
-    yield "mult_vae", _variational(seed)
+    if users.shape[0] >= ALONE or not closed:
+        yield "mult_vae", _variational(seed)
 
 
 def _apart(users: Any, share: float, seed: int) -> tuple[Any, Folded | None]:

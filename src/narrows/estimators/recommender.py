@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -9,10 +10,10 @@ from sklearn.base import TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.estimators import _preferences
-from narrows.estimators._catalogue import Catalogue, Interactions, framed
 from narrows.estimators._fitting import loaded, seed_of
 from narrows.estimators._task import TaskEstimator, unwrapped
 from narrows.tasks import recommend as recommending
+from narrows.tasks.catalogue import Catalogue, Interactions, framed, had_by_any
 
 
 class Recommender(TransformerMixin, TaskEstimator, auto_wrap_output_keys=None):  # a frame's rows are no users
@@ -20,7 +21,9 @@ class Recommender(TransformerMixin, TaskEstimator, auto_wrap_output_keys=None): 
 
     Interactions R are a matrix (users, items), sparse or dense, in which what is not 0 is an interaction; or a frame
     with a row for each: a user, an item and, if there is one, what it is worth (columns named like user, item and
-    value, rating or count, else the first two); or a path to either.  All count alike.
+    value, rating or count, else the first two, which a warning says); or a path to either.  All count alike.  Of a user
+    who rates an item again the last rating holds; counts and plays are summed.  A frame's items that nobody has are no
+    items of the model's.
 
     Parameters
     ----------
@@ -90,6 +93,9 @@ class Recommender(TransformerMixin, TaskEstimator, auto_wrap_output_keys=None): 
         if not users.shape[0]:
             worth = "above 0" if self.at_least is None else f"of at least {self.at_least}"
             raise ValueError(f"R has no interactions {worth}, but some were expected: pass users with items.")
+        if catalogue.names is not None:
+            had = had_by_any(users)
+            catalogue, users = catalogue.only(had), users[:, had]
         model, self.tried_ = _preferences.fitted(ae, users, self.validation_fraction, seed, self.verbose)
         if model.fitted_.schema.features != catalogue.count:
             raise ValueError(
@@ -103,12 +109,14 @@ class Recommender(TransformerMixin, TaskEstimator, auto_wrap_output_keys=None): 
         return self
 
     def partial_fit(self, R: Any, y: Any = None) -> Self:
-        """Learn from more users, in one pass: B of a linear model becomes what it would be had they been among the
-        first, networks make a step for each batch.  Items that were not fitted cannot be added."""
+        """Learn from more users, in one pass; who was there before counts twice.  B of ``ease`` becomes what it would
+        be had they been among the first; with ``dropout``, as in EDLAE, it is held back as by the first users;
+        vectors of items beside it stay; networks make a step for each batch.  Items that were not fitted cannot be
+        added."""
         if not hasattr(self, "models_"):
             return self.fit(R)
         self._check()
-        users = self._read(R).matrix
+        users = self._catalogue.read(loaded(R), self.at_least).matrix
         users = users[np.diff(users.indptr) > 0]
         if not users.shape[0]:
             return self
@@ -143,8 +151,9 @@ class Recommender(TransformerMixin, TaskEstimator, auto_wrap_output_keys=None): 
         of user, item and score, users in the order in which they first come.  ``exclude_seen`` leaves out what is
         in R, also what is worth less than ``at_least``.
 
-        Users without interactions get what is most popular, its score the logarithm of the share of users that have
-        it; the others' scores are the model's, which can be compared for one user alone.
+        Users without interactions, or with items alone that nobody had in training, get what is most popular, its score
+        the logarithm of the share of users that have it; the others' scores are the model's, which can be compared for
+        one user alone.
         """
         given, k = self._read(R), _checked(k)
         popularity = np.log((self.popularity_ + 0.5) / (self.n_users_ + 1))
@@ -166,14 +175,39 @@ class Recommender(TransformerMixin, TaskEstimator, auto_wrap_output_keys=None): 
         }
         return framed(columns, given.frame)
 
+    def evaluate(self, R: Any) -> dict[str, float]:
+        """How well a fifth of the items of users R is found, given the others, with what is most popular beside it
+        (``popular_``): means over the ``users`` that have 5 items or more.  Users that were fitted say nothing.
+
+        Items are drawn by ``random_state``.
+        """
+        fold = recommending.folded(self._read(R).matrix, random_state=seed_of(self.random_state))
+        if not len(fold.users):
+            raise ValueError("R has no user with 5 or more items that count: pass some who have.")
+        popularity, k = self.popularity_, min(100, self._catalogue.count)
+        found: dict[str, float] = {"users": float(len(fold.users))}
+        for prefix, told in (("", fold.seen), ("popular_", 0 * fold.seen)):
+            told.eliminate_zeros()
+            ids, _ = recommending.recommend(
+                self.ae_.fitted_, told, k, popularity=popularity, without=fold.seen
+            )
+            found[f"{prefix}ndcg@100"] = float(np.nanmean(recommending.ndcg(ids, fold.held, k)))
+            for few in (20, 50):
+                hits = recommending.recall(ids, fold.held, min(few, k))
+                found[f"{prefix}recall@{few}"] = float(np.nanmean(hits))
+            found[f"{prefix}coverage@20"] = recommending.coverage(ids, self._catalogue.count, min(20, k))
+        return found
+
     def similar_items(self, items: Any = None, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
         """For each of the items (all, if None) the k that gain most by it alone, and how much their scores gain by it:
-        (ids, scores), each (items, k)."""
+        (ids, scores), each (items, k); −1 and −inf for items that nobody had in training."""
         check_is_fitted(self)
         count = self._catalogue.count
         places = np.arange(count) if items is None else self._catalogue.places(items)
         ids, scores = recommending.similar(self.ae_.fitted_, places, _checked(k))
-        return self._catalogue.ids(ids), scores
+        nobody = self.popularity_[places] == 0
+        ids[nobody], scores[nobody] = -1, -np.inf
+        return (ids if self._catalogue.names is None else self._named(ids)), scores
 
     def explain(self, R: Any, items: Any = None) -> Any:
         """Which of a user's items drove a recommendation: by how much its score would fall without each.
@@ -217,7 +251,14 @@ class Recommender(TransformerMixin, TaskEstimator, auto_wrap_output_keys=None): 
 
     def _read(self, R: Any) -> Interactions:
         check_is_fitted(self)
-        return self._catalogue.read(loaded(R), self.at_least)
+        given = self._catalogue.read(loaded(R), self.at_least)
+        if (known := self.popularity_ > 0).all():
+            return given
+        # What nobody had says nothing of who has it.
+        matrix = given.matrix.copy()
+        matrix.data *= known[matrix.indices]
+        matrix.eliminate_zeros()
+        return replace(given, matrix=matrix)
 
     def _check(self) -> None:
         share = self.validation_fraction

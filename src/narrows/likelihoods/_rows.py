@@ -99,21 +99,17 @@ class Choice(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
         out, x, _ = inputs
         ctx.mark_non_differentiable(output[1])
-        ctx.save_for_backward(out, x)
-        ctx.slopes = output[1]
+        ctx.save_for_backward(out, x, output[1])
         ctx.set_materialize_grads(False)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor | None, _: Any = None) -> tuple[Tensor | None, Tensor | None, None]:
         if grad is None:
             return None, None, None
-        out, x = ctx.saved_tensors
+        out, x, slopes = ctx.saved_tensors
         if torch.is_grad_enabled():  # somebody means to differentiate the gradient: not by way of constants
             slopes = x.flatten(1).sum(1, keepdim=True) * out.flatten(1).softmax(1) - x.flatten(1)
-            to_out = slopes * grad[:, None]
-        else:  # scaled where they are; who asks again has them worked out again
-            slopes = ctx.slopes if ctx.slopes is not None else Choice.forward(out, x, True)[1]
-            to_out, ctx.slopes = slopes.mul_(grad[:, None]), None
+        to_out = slopes * grad[:, None]
         to_x = -out.flatten(1).log_softmax(1) * grad[:, None] if ctx.needs_input_grad[1] else None
         return to_out.view_as(out), None if to_x is None else to_x.view_as(x), None
 

@@ -51,7 +51,7 @@ class _Multinomial(CountLikelihood):
     def row_nll(self, out: Tensor, x: Tensor) -> Tensor:
         if self.missing:
             return super().row_nll(out, x)
-        return Choice.apply(out, x, torch.is_grad_enabled())[0]
+        return Choice.apply(out, x.to(out.dtype), torch.is_grad_enabled())[0]
 
     def trials(self) -> int:
         return max(1, round(float(self.depth)))

@@ -11,9 +11,13 @@ import scipy.sparse
 def canonical(R: Any, name: str) -> Any:
     """``R`` as CSR with every interaction once, (users, items); what stands there as 0 is none."""
     if not scipy.sparse.issparse(R):
+        how = (
+            f"scipy.sparse.csr_array({name})"
+            if isinstance(R, np.ndarray)
+            else f"the matrix that nw.tasks.recommend.interactions({name}) makes of a frame"
+        )
         raise TypeError(
-            f"{name} is a {type(R).__name__}, but a scipy.sparse matrix (users, items) was expected: pass"
-            f" scipy.sparse.csr_array({name})."
+            f"{name} is a {type(R).__name__}, but a scipy.sparse matrix (users, items) was expected: pass {how}."
         )
     if R.ndim != 2:
         raise ValueError(

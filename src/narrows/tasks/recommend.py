@@ -16,6 +16,7 @@ from torch import Tensor
 
 from narrows.fitted import Fitted
 from narrows.inputs.sparse import SparseRows
+from narrows.tasks.catalogue import interactions
 from narrows.tasks.chunks import through
 from narrows.tasks.ranking import (
     Paired,
@@ -27,7 +28,7 @@ from narrows.tasks.ranking import (
     popular,
     recall,
 )
-from narrows.tasks.splitting import Folded, Split, split
+from narrows.tasks.splitting import Folded, Split, folded, split
 
 BLOCK = 2**24  # scores that are held at once
 
@@ -70,19 +71,19 @@ def recommend(
 
 def similar(fitted: Fitted, items: np.ndarray, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
     """For items (n,) those (n, k) whose scores rise most for a user with that item alone, over those of a user with
-    none, and by how much."""
+    none, and by how much; −1 and −inf where there are fewer others."""
     count = fitted.net.shapes.features
     nobody = item_scores(fitted, scipy.sparse.csr_array((1, count), dtype=np.float32))
-    ids, scores = (
-        np.empty((len(items), min(k, count - 1)), np.int64),
-        np.empty((len(items), min(k, count - 1))),
-    )
+    ids, scores = np.full((len(items), k), -1, np.int64), np.full((len(items), k), -np.inf)
+    k = min(k, count - 1)
+    if not k:
+        return ids, scores
     for start, stop in blocks(len(items), count):
         mine = items[start:stop]
         found = item_scores(fitted, only(mine, count)) - nobody
         found[np.arange(len(mine)), mine] = -np.inf
-        ids[start:stop] = best_of(found, ids.shape[1])
-        scores[start:stop] = np.take_along_axis(found, ids[start:stop], 1)
+        ids[start:stop, :k] = best_of(found, k)
+        scores[start:stop, :k] = np.take_along_axis(found, ids[start:stop, :k], 1)
     return ids, scores
 
 
@@ -133,6 +134,6 @@ def blocks(rows: int, columns: int) -> Iterator[tuple[int, int]]:
 
 
 __all__ = [
-    "Folded", "Paired", "Split", "average_precision", "bootstrap", "coverage", "item_scores", "ndcg", "novelty",
-    "popular", "reasons", "recall", "recommend", "similar", "split",
+    "Folded", "Paired", "Split", "average_precision", "bootstrap", "coverage", "folded", "interactions",
+    "item_scores", "ndcg", "novelty", "popular", "reasons", "recall", "recommend", "similar", "split",
 ]  # fmt: skip

@@ -84,6 +84,20 @@ def split(
     )
 
 
+def folded(R: Any, *, held: float = 0.2, least: int = 5, random_state: Any = 0) -> Folded:
+    """All users of R that a recommender was not fitted on, who are told of some of their interactions; what
+    ``held``, ``least`` and R are says :func:`split`.
+
+    >>> import scipy.sparse
+    >>> both = folded(scipy.sparse.csr_array(np.ones((3, 10))))
+    >>> both.seen.sum(1).tolist(), both.held.sum(1).tolist()
+    ([8.0, 8.0, 8.0], [2.0, 2.0, 2.0])
+    """
+    csr, rng = _interactions.canonical(R, "R"), _interactions.rng_of(random_state)
+    users = np.flatnonzero(_interactions.sizes(csr) >= least)
+    return _fold(csr[users], users, np.ones(csr.shape[1], bool), held, rng)
+
+
 def _count(asked: Any, name: str, of: int) -> int:
     """How many users a share or a whole number of them is."""
     whole = isinstance(asked, (int, np.integer)) and not isinstance(asked, bool)

@@ -193,6 +193,9 @@ def course(
     screen.start(epochs)
     try:
         for epoch in range(1, epochs + 1):
+            if state.stop:  # what it begins with is what somebody wants
+                state.reason = "a callback asked for it"
+                break
             began = time.perf_counter()
             rates = [slow * schedule.rate(step + i) for i in range(steps)]
             done = yield rates

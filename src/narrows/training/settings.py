@@ -82,6 +82,5 @@ class Settings:
 def depth(net: nn.Module) -> int:
     """Weight layers between input and output."""
     kinds = (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase)
-    return sum(
-        isinstance(m, kinds) for part in (net.encoder, net.bottleneck, net.decoder) for m in part.modules()
-    )
+    modules = [m for part in (net.encoder, net.bottleneck, net.decoder) for m in part.modules()]
+    return sum(isinstance(m, kinds) or getattr(m, "weight_layer", False) for m in modules)

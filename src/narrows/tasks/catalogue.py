@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +13,7 @@ import scipy.sparse
 from narrows.inputs import _checks
 from narrows.inputs.lazy import is_lazy
 from narrows.sources.frames import as_frame
-
-USER = ("user", "userid", "customer", "customerid", "visitorid", "uid")
-ITEM = ("item", "itemid", "movie", "movieid", "product", "productid", "sku", "track", "trackid", "iid")
-VALUE = ("value", "rating", "count", "weight", "score", "plays", "quantity")
+from narrows.tasks.columns import SUMMED, columns_of, gaps_of, named, numbers, plain, told
 
 
 @dataclass(frozen=True)
@@ -49,10 +45,16 @@ class Catalogue:
         names = np.unique(named(frame, columns[1]))
         return cls(len(names), names, columns)
 
-    def read(self, R: Any, at_least: float | None) -> Interactions:
-        """Interactions with the known items; those with others are left out, which a warning says.
+    def only(self, which: np.ndarray) -> Catalogue:
+        """Of a frame's items those that are marked (count,)."""
+        return Catalogue(int(np.count_nonzero(which)), self.names[which], self.columns)
 
-        ``at_least``: what is worth less does not count, though it was seen; None: what is not above 0.
+    def read(self, R: Any, at_least: float | None) -> Interactions:
+        """Interactions with the known items; those with others are left out, which a warning says if they count.
+
+        ``at_least``: what is worth less does not count, though it was seen; None: what is not above 0.  Where a frame
+        has a user and an item in several rows, what they are worth is summed if it is a number of times, else the last
+        holds.  A row without an item says that there is such a user.
         """
         if (frame := frame_of(R)) is None:
             return self._of(matrix_of(R), at_least, None, None)
@@ -63,29 +65,34 @@ class Catalogue:
             )
         columns = columns_of(frame.columns, self.columns)
         users, rows, firsts = _ordered(named(frame, columns[0]))
+        there = ~gaps_of(frame[columns[1]]).to_numpy()
+        frame, rows = frame.filter(there.tolist()) if not there.all() else frame, rows[there]
         items = named(frame, columns[1])
-        if items.dtype.kind != self.names.dtype.kind:
+        if items.size and items.dtype.kind != self.names.dtype.kind:
             raise ValueError(
                 f"Column {columns[1]!r} holds items such as {items[0].item()!r}, but those that were fitted are such as"
                 f" {self.names[0].item()!r}: pass items of the same type."
             )
+        if at_least is not None and at_least > 1 and len(columns) < 3:  # each would be worth 1
+            raise ValueError(
+                f"R has the columns {told(frame.columns)}, but at_least={at_least:g} asks what an interaction is worth:"
+                " pass a column named value, rating or count, or at_least=None."
+            )
+        values = np.ones(len(items)) if len(columns) < 3 else numbers(frame, columns[2])
         places = np.searchsorted(self.names, items).clip(max=self.count - 1)
-        known = self.names[places] == items
-        if not known.all():
+        known = self.names[places] == items if items.size else np.zeros(0, bool)
+        missed = ~known & (values > 0 if at_least is None else values >= at_least)
+        if missed.any():
             warnings.warn(
-                f"{np.count_nonzero(~known)} of {len(known)} interactions are with items that were not fitted, such as"
-                f" {items[np.argmin(known)].item()!r}: they are left out.",
+                f"{np.count_nonzero(missed)} of {len(known)} interactions are with items that were not fitted, such as"
+                f" {items[np.argmax(missed)].item()!r}: they are left out.",
                 UserWarning,
                 stacklevel=4,
             )
-        if at_least is not None and at_least > 1 and len(columns) < 3:  # each would be worth 1
-            raise ValueError(
-                f"R has the columns {list(frame.columns)}, but at_least={at_least:g} asks what an interaction is worth:"
-                " pass a column named value, rating or count, or at_least=None."
-            )
-        values = np.ones(len(known)) if len(columns) < 3 else numbers(frame, columns[2])
+        summed = len(columns) > 2 and plain(columns[2]) in SUMMED
+        kept = np.flatnonzero(known) if summed else _last(rows * self.count + places, known)
+        coo = (values[kept], (rows[kept], places[kept]))
         shape = (len(users), self.count)
-        coo = (values[known], (rows[known], places[known]))
         return self._of(scipy.sparse.coo_array(coo, shape=shape).tocsr(), at_least, users[firsts], rows_of(R))
 
     def _of(self, csr: Any, at_least: float | None, users: np.ndarray | None, frame: Any) -> Interactions:
@@ -138,6 +145,10 @@ def rows_of(R: Any) -> Any:
 def frame_of(R: Any) -> Any:
     """R as a narwhals frame, if it is one; refused if it is empty."""
     frame = as_frame(rows_of(R))
+    if frame is None and hasattr(R, "collect"):
+        raise TypeError(
+            f"R is a {type(R).__name__}, but rows that are there were expected: pass R.collect()."
+        )
     if frame is not None and not len(frame):
         raise ValueError("R has no rows, but interactions were expected: pass a row for each.")
     return frame
@@ -158,7 +169,9 @@ def matrix_of(R: Any) -> Any:
             " pass one."
         )
     _checks.nonempty(np.broadcast_to(0, R.shape), "R")
-    csr = scipy.sparse.csr_array(R, dtype=np.float64)
+    csr = scipy.sparse.csr_array(
+        R, dtype=np.float64, copy=True
+    )  # places are put in order: not those of the user
     csr.sum_duplicates()
     csr.eliminate_zeros()
     if not np.isfinite(csr.data).all():
@@ -166,47 +179,38 @@ def matrix_of(R: Any) -> Any:
     return csr
 
 
-def columns_of(names: Sequence[str], fitted: Sequence[str] = ()) -> tuple[str, ...]:
-    """The columns of user, item and, if there is one, value: those that were ``fitted``, or by their names, else the
-    first two and a third named like one."""
-    plain = {"".join(c for c in str(name).lower() if c.isalnum()): name for name in names}
-    if fitted and set(fitted[:2]) <= set(names):
-        return tuple(name for name in fitted if name in names)
-    if len(names) < 2:
-        raise ValueError(
-            f"R has the columns {list(names)}, but a user and an item were expected: pass a frame with both."
-        )
-    user = next((plain[n] for n in USER if n in plain), names[0])
-    item = next((plain[n] for n in ITEM if n in plain and plain[n] != user), None)
-    if item is None:
-        item = next(name for name in names if name != user)
-    value = [plain[n] for n in VALUE if n in plain and plain[n] not in (user, item)]
-    return (user, item, *value[:1])
+def _last(pairs: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Where each of the pairs that are marked stands for the last time."""
+    at = np.flatnonzero(which)[::-1]
+    return np.sort(at[np.unique(pairs[at], return_index=True)[1]])
 
 
-def named(frame: Any, column: str) -> np.ndarray:
-    """Names of users or items: whole numbers as such, all else as text; refused where one is missing."""
-    values = frame[column]
-    gaps = values.null_count() + (int(values.is_nan().sum()) if values.dtype.is_float() else 0)
-    if gaps:
-        raise ValueError(
-            f"Column {column!r} has {gaps} gaps, but users and items were expected: drop those rows."
-        )
-    if values.dtype.is_integer() or (values.dtype.is_float() and (values % 1 == 0).all()):
-        return values.to_numpy().astype(np.int64)
-    return np.asarray(values.cast(narwhals.String).to_list(), dtype=str)
+def interactions(R: Any, at_least: float | None = None) -> tuple[Any, np.ndarray, np.ndarray]:
+    """What counts of R, as ``Recommender.fit`` takes it, as a matrix of 1s, scipy.sparse (users, items); the users of
+    its rows and the items of its columns, names or numbers: what :func:`split` divides.
+
+    ``R``  a frame with a row of user, item and maybe value for each interaction, or a matrix.
+    ``at_least``  what is worth less is none; None: what is not above 0.  Items that nobody then has are left out of a
+    frame's.
+
+    >>> import pyarrow
+    >>> frame = {"user": ["ann", "ann", "bob"], "item": ["tea", "jam", "tea"], "rating": [5, 2, 4]}
+    >>> matrix, users, items = interactions(pyarrow.table(frame), at_least=4)
+    >>> users.tolist(), items.tolist(), matrix.toarray().tolist()
+    (['ann', 'bob'], ['tea'], [[1.0], [1.0]])
+    """
+    catalogue = Catalogue.learn(R)
+    given = catalogue.read(R, at_least)
+    users = np.arange(given.matrix.shape[0]) if given.users is None else given.users
+    if catalogue.names is None:
+        return given.matrix, users, catalogue.ids(np.arange(catalogue.count))
+    had = had_by_any(given.matrix)
+    return given.matrix[:, had], users, catalogue.names[had]
 
 
-def numbers(frame: Any, column: str) -> np.ndarray:
-    """Values of interactions; refused unless they are finite numbers."""
-    values = frame[column]
-    found = values.to_numpy().astype(np.float64) if values.dtype.is_numeric() else None
-    if found is None or not np.isfinite(found).all():
-        raise ValueError(
-            f"Column {column!r} was taken for what an interaction is worth, but does not hold finite numbers: pass one"
-            " that does, or drop it."
-        )
-    return found
+def had_by_any(matrix: Any) -> np.ndarray:
+    """Which columns of a csr matrix have entries."""
+    return np.bincount(matrix.indices, minlength=matrix.shape[1]) > 0
 
 
 def _ordered(names: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
