@@ -67,7 +67,7 @@ def wind(side: int = 8, stride: int = 2) -> Set:
     seen += [(f * east[:, None, None])[:, :, ::-1] for f in seen]
     train = np.concatenate([patches(f, stride) for f in seen])
     # Few epochs: what is learned of January in more of them does not hold in July.
-    return Set(train, patches(months[1] / unit, side), unit, 96, 0.04, 5)
+    return Set(train, patches(months[1] / unit, side), unit, 192, 0.0025, 5)
 
 
 def motion(window: int = 64, stride: int = 32) -> Set:
