@@ -166,7 +166,12 @@ def test_other_verbs_say_which_one_is_meant(verb, capsys):
 def test_info_of_a_recommender(capsys):
     assert main(["info", "m.safetensors"]) == 0
     said = capsys.readouterr().out
-    assert "Recommender" in said and "at least 4" in said and "user, item, value" in said and "% of users)" in said
+    assert (
+        "Recommender" in said
+        and "at least 4" in said
+        and "user, item, value" in said
+        and "% of users)" in said
+    )
     assert main(["info", "m.safetensors", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["recommends"]
     recommender = nw.load("m.safetensors")

@@ -111,12 +111,32 @@ def test_noise_is_coded_by_its_frequencies():
     assert len(columns.encode(x, 0.01).payload) < 1.02 * x.size * nats / np.log(2) / 8
 
 
+@pytest.mark.parametrize("dtype", FLOATS[1:], ids=str)
+@pytest.mark.parametrize("levels", [256, 1000])
+def test_levels_cost_what_their_numbers_do(dtype, levels):
+    """As floats, bit for bit or in steps far finer than theirs, no more than as whole numbers, and a table."""
+    rng = np.random.default_rng(0)
+    k = np.minimum(rng.exponential(levels / 8, (2000, 30)).astype(np.int64), levels - 1)
+    x, table = (k / levels).astype(dtype) * dtype.type(3.7), 4 * levels
+    least = len(columns.encode(k.astype(np.uint16)).payload)
+    for eps in (0.0, 1e-6):
+        check(x, eps)
+        assert len(columns.encode(x, eps).payload) < 1.01 * least + table
+    x[7, 3] = np.nan
+    check(x, 1e-6)
+
+
+@pytest.mark.parametrize("many", [False, True])
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
-def test_whatever_is_read_is_refused_or_of_the_right_shape(data):
+@settings(max_examples=100, deadline=None)
+def test_whatever_is_read_is_refused_or_of_the_right_shape(many, data):
     rng = np.random.default_rng(0)
     x = np.column_stack([rng.normal(size=70), rng.integers(0, 5, 70)]).astype(np.float32)
+    x = np.tile(x / 3, (60, 1)) if many else x  # few numbers, of which there is a table
     eps = np.array([0.01, 0.0])
+    if many:
+        eps[0] = 1e-5
+        assert columns.FEW in columns.encode(x, eps).payload
     payload = bytearray(columns.encode(x, eps).payload)
     for _ in range(data.draw(st.integers(1, 3))):
         payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from narrows.coding import bounds, integers, plain, runs, wholes
+from narrows.coding import bounds, few, integers, plain, runs, wholes
 from narrows.coding.orders import check, ordered, restored
 from narrows.coding.pieces import join, malformed, split
 from narrows.coding.residuals import Coded
 
 TOGETHER, APART = 0, 1  # the first byte: whether columns have numbers of their own
 STEPS, ONES, PATTERNS = 0, 1, 2  # what a column is counted in
-PLAIN, RUNS = 0, 1  # the first byte of a group
+PLAIN, RUNS, FEW = 0, 1, 2  # the first byte of a group
 TYPES = tuple(np.dtype(name) for name in ("u1", "u2", "u4", "u8"))
 ENDS = np.array([np.iinfo(dtype).max for dtype in TYPES], np.uint64)
 TALL = 16  # rows to a column, from which on each has numbers of its own
@@ -170,7 +170,14 @@ def _step(kind: int, eps: NDArray[np.float64], shrink: Numbers) -> NDArray[np.fl
 
 
 def _packed(group: NDArray[Any]) -> bytes:
-    """Numbers (n, …) of one unsigned type, by whichever way is shorter."""
+    """Numbers (n, …) of one unsigned type, by whichever way is shorter; where few occur, their places among these."""
+    if (found := few.table(group)) is None:
+        return _written(group)
+    values, places = found
+    return bytes([FEW]) + join([few.encode(values), _written(places)])
+
+
+def _written(group: NDArray[Any]) -> bytes:
     whole, steps = bytes([PLAIN]) + plain.encode(group, LEVEL), group.astype(np.uint64).view(np.int64)
     if NEARLY * runs.estimate(steps) > len(whole):
         return whole
@@ -178,6 +185,14 @@ def _packed(group: NDArray[Any]) -> bytes:
 
 
 def _unpacked(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    if data[:1] == bytes([FEW]):
+        table, rest = split(data[1:], 2)
+        values = few.decode(table, dtype)
+        return few.restored(values, _read(rest, few.width(values), shape))
+    return _read(data, dtype, shape)
+
+
+def _read(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     if not data or data[0] not in (PLAIN, RUNS):
         raise malformed("how a group of columns is written is not known")
     if data[0] == PLAIN:
