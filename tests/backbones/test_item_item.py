@@ -63,6 +63,17 @@ def test_inverses_among_users_and_among_items_agree(shape):
     np.testing.assert_allclose(item_weights(x, 2.0)[0], ease(x.toarray(), 2.0), rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("shape", [(30, 7), (7, 30), (1, 1)])
+def test_large_inverses_are_the_same(shape, monkeypatch, refused):
+    x = scipy.sparse.csr_array(clicks(*shape, seed=3))
+    small = item_weights(x, 3.0, 0.25)
+    monkeypatch.setitem(item_weights.__globals__, "LARGE", 0)
+    for a, b in zip(item_weights(x, 3.0, 0.25), small, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
+    with refused("l2"):
+        item_weights(scipy.sparse.csr_array(np.ones((3, 2))), 1e-30)
+
+
 def test_it_is_made_dense_in_pieces(monkeypatch):
     x = scipy.sparse.csr_array(clicks(40, 23))
     whole = item_weights(x, 3.0, 0.25)

@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 import scipy.sparse
+import torch
 
 from narrows.contracts import Source
 
 PIECE = 4096  # rows that are made dense together
 BLOCK = 2**25  # numbers of a product that is made dense together
+LARGE = 8192  # columns
+UNDETERMINED = (
+    "The weights of a linear recommender are not determined by these rows: pass a larger l2, such as 100."
+)
 
 
 def item_weights(X: Any, l2: float, dropout: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -66,19 +71,29 @@ def _among_users(X: Any, loads: np.ndarray) -> np.ndarray:
 
 def inverse(A: np.ndarray) -> np.ndarray:
     """The inverse of a symmetric positive definite matrix, in its own memory where that is in columns' order."""
+    if len(A) > LARGE:
+        return _large_inverse(A)
     factor, failed = scipy.linalg.lapack.dpotrf(A, lower=1, overwrite_a=1)
     if not failed:
         factor, failed = scipy.linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
     if failed:
-        raise ValueError(
-            "The weights of a linear recommender are not determined by these rows: pass a larger l2, such as 100."
-        )
+        raise ValueError(UNDETERMINED)
     for start in range(0, len(factor), PIECE):  # LAPACK leaves the upper half as it was
         stop = start + PIECE
         factor[start:stop, stop:] = factor[stop:, start:stop].T
         square = factor[start:stop, start:stop]
         square[:] = np.tril(square) + np.tril(square, -1).T
     return factor
+
+
+def _large_inverse(A: np.ndarray) -> np.ndarray:
+    """The same by Torch's libraries: on several threads those of SciPy's wheels end the process at 20,000 columns."""
+    a, info = torch.from_numpy(A), torch.zeros((), dtype=torch.int32)
+    torch.linalg.cholesky_ex(a, out=(a, info))
+    if info:
+        raise ValueError(UNDETERMINED)
+    torch.cholesky_inverse(a, out=a)
+    return A
 
 
 def more_rows(B: np.ndarray, pivots: np.ndarray, X: Any) -> tuple[np.ndarray, np.ndarray]:
