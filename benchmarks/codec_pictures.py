@@ -1,6 +1,6 @@
 """Files of pictures: a codec that was trained on such pictures beside JPEG and WebP.
 
-    NARROWS_DATA=folder OMP_NUM_THREADS=1 python -m benchmarks.codec_pictures [--epochs 4] [--beta 0.005 0.02 …]
+    NARROWS_DATA=folder OMP_NUM_THREADS=1 python -m benchmarks.codec_pictures [--epochs 40] [--beta 0.005 0.02 …]
 
 Fashion-MNIST: ``recipes.rate_distortion`` learns from the 60,000 training images, ``Codec`` compresses the 10,000
 test images; JPEG and WebP get them as one mosaic of 100 × 100, grey, at qualities that span the same errors.  Below
@@ -87,7 +87,7 @@ def difference(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--beta", nargs="+", type=float, default=[0.005, 0.02, 0.08])
     args = parser.parse_args()
     with np.load(Path(os.environ["NARROWS_DATA"]) / "fashion_mnist.npz") as file:
