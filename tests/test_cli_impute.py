@@ -159,7 +159,8 @@ def test_the_page_of_images_has_a_column_for_each_pixel(tmp_path):
 
 
 @pytest.mark.filterwarnings("default:.*not seen")
-def test_the_page_counts_no_category_that_is_new(tmp_path):
+def test_the_page_counts_no_category_that_is_new(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where the filled rows are left
     frame = pd.DataFrame({"a": np.arange(40.0), "kind": ["x", "y"] * 20})
     frame.loc[0, "a"] = frame.loc[1, "kind"] = None
     ae = nw.Autoencoder(2, corruption=nw.corruptions.Masking(0.3), max_epochs=1).fit(frame)
