@@ -23,7 +23,7 @@ from narrows.tasks.splitting import Folded, split
 FEWEST = 30  # held-out users that say anything
 MOST = 2_000  # held-out users that say enough
 CLOSED = 20_000  # items up to which a closed form is tried: it takes some ten arrays of items × items
-ALONE = 2_000  # users from which on a network by itself is tried: of fewer it learns less than a linear model
+ALONE = 2_000  # users from which on a network by itself is tried: of 500 it learned less than a linear model
 REFITTED = 50_000  # users up to which a network is trained again, on all of them
 L2 = (30.0, 100.0, 300.0, 1000.0)
 

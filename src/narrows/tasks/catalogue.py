@@ -169,9 +169,8 @@ def matrix_of(R: Any) -> Any:
             " pass one."
         )
     _checks.nonempty(np.broadcast_to(0, R.shape), "R")
-    csr = scipy.sparse.csr_array(
-        R, dtype=np.float64, copy=True
-    )  # places are put in order: not those of the user
+    # A copy: places are put in order below, and must not be in the user's matrix.
+    csr = scipy.sparse.csr_array(R, dtype=np.float64, copy=True)
     csr.sum_duplicates()
     csr.eliminate_zeros()
     if not np.isfinite(csr.data).all():

@@ -33,8 +33,8 @@ def columns_of(names: Sequence[str], fitted: Sequence[str] = ()) -> tuple[str, .
     item = next((known[n] for n in ITEM if n in known and known[n] != user), None)
     if (found is None or item is None) and len(names) >= WIDE:
         raise ValueError(
-            f"R has the columns {told(names)}, none of which is named like a user or like an item: name them user and"
-            " item, or, if each column is an item, pass numbers alone, as R.to_numpy()."
+            f"R has the columns {told(names)}, but one named like a user and one named like an item were expected: name"
+            " them user and item, or, if each column is an item, pass numbers alone, as R.to_numpy()."
         )
     if found is None or item is None:
         item = next(name for name in names if name != user) if item is None else item
@@ -47,8 +47,8 @@ def columns_of(names: Sequence[str], fitted: Sequence[str] = ()) -> tuple[str, .
     for name in (user, item):
         if str(name) in ANSWERS:
             raise ValueError(
-                f"Column {name!r} holds users or items, but answers have a column of this name: pass it"
-                " under another, such as item."
+                f"Column {name!r} holds users or items, but answers have a column of this name: pass it under another,"
+                " such as item."
             )
     value = [known[n] for n in VALUE if n in known and known[n] not in (user, item)]
     return (user, item, *value[:1])
